@@ -27,8 +27,9 @@ from sqlalchemy import (
 
 from api.database import tables
 from api.database.statement import BoundStatement, Freshness
+from api.plan.history import members_of_change
 from api.plan.list.filters import GivenFilter, conditions, given_filters
-from api.plan.printed import printed_lead, printed_time
+from api.plan.printed import printed_lead
 from api.plan.sql import (
     LIMIT,
     USER,
@@ -248,13 +249,6 @@ def _printed_status(page: FromClause) -> ColumnElement[str]:
         .correlate(page)
         .scalar_subquery()
     )
-    return json_object(
-        customer_phone=page.c.customer_phone,
-        changed_at=printed_time(page.c.changed_at),
-        from_status=from_status,
-        lead_status=func.nullif(page.c.lead_status, constant_text("")),
-        total_score=page.c.total_score,
-        extraction_id=page.c.extraction_id,
-        conversation_id=page.c.conversation_id,
-        withdrawn=not_(page.c.is_standing),
-    )
+    status = func.nullif(page.c.lead_status, constant_text(""))
+    members = members_of_change(page, from_status=from_status, lead_status=status)
+    return json_object(customer_phone=page.c.customer_phone, **members, withdrawn=not_(page.c.is_standing))

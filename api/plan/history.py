@@ -100,9 +100,10 @@ def with_from_status(changes: Select[Any]) -> Select[Any]:
     return select(rows, before.label("from_status"))
 
 
-def members_of_change(changes: FromClause) -> dict[str, ColumnElement[Any]]:
-    """Return the printed values of a change of a status by their keys."""
-    return {key: changes.c[key] for key in CHANGE_KEYS} | {"changed_at": printed_time(changes.c.changed_at)}
+def members_of_change(changes: FromClause, **computed: ColumnElement[Any]) -> dict[str, ColumnElement[Any]]:
+    """Return the printed values of a change of a status by their keys: columns, unless they are computed."""
+    computed["changed_at"] = printed_time(changes.c.changed_at)
+    return {key: computed[key] if key in computed else changes.c[key] for key in CHANGE_KEYS}
 
 
 def printed_change(changes: FromClause) -> ColumnElement[str]:

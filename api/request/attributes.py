@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 
 from api.request.error_codes import RequestError
-from api.request.kinds import Kind, Parameter, parts_of
+from api.request.kinds import Kind
 from api.request.text import format_time, nearest, quoted, read_moment, trim
 
 LEAD, CONVERSATION = "lead", "conversation"
@@ -162,44 +162,25 @@ def split_values(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def read_names(text: str) -> str:
+def read_name(text: str) -> str:
     """Return the name of an attribute. Raises ValueError if the text is not one."""
     if NAME.fullmatch(text) is None:
         raise ValueError(text)
     return text
 
 
-class Names(Parameter):
-    """A parameter that takes several names, with commas between them."""
-
-    def _deserialize(self, value: Sequence[str], *_: object, **__: object) -> object:
-        try:
-            names = dict.fromkeys(map(self.kind.meaning, parts_of(value)))
-        except (LookupError, ValueError):
-            names = {}
-        if not names:
-            raise ValidationError(f"takes {self.kind.takes}")
-        if len(names) > MAX_VALUES:
-            raise ValidationError(f"takes at most {MAX_VALUES} names")
-        return tuple(names)
-
-    def as_openapi(self, name: str) -> dict[str, Any]:
-        """Return the parameter as an object of OpenAPI."""
-        return {**super().as_openapi(name), "style": "form", "explode": False}
-
-
-class ByAttributes(Parameter):
-    """The filters by the values of attributes: attributes[city]=Mumbai."""
-
-    def as_openapi(self, name: str) -> dict[str, Any]:
-        """Return the parameter as an object of OpenAPI, with a key for each attribute."""
-        return {**super().as_openapi(name), "style": "deepObject", "explode": True}
+def few_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names. Raises ValidationError if there are too many."""
+    if len(names) > MAX_VALUES:
+        raise ValidationError(f"takes at most {MAX_VALUES} names")
+    return tuple(names)
 
 
 ATTRIBUTE_NAMES = Kind(
     "the names of attributes, separated by commas",
     {"type": "array", "items": {"type": "string", "pattern": f"^{NAME.pattern}$"}},
-    read_names,
+    read_name,
+    several=few_names,
 )
 ATTRIBUTE_VALUES = Kind(
     "a name in brackets, as in attributes[city]=Mumbai",

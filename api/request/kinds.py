@@ -1,9 +1,10 @@
 """The kinds of query parameters: each reads a text and describes itself in OpenAPI."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
@@ -24,6 +25,11 @@ MAX_SEARCH_LENGTH = 200
 _INTEGER = re.compile(r"-?[0-9]{1,4000}")
 _PLATFORM = re.compile(r"[A-Za-z0-9_]{1,20}")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+# How OpenAPI describes the spelling of a parameter by the type of its schema.
+_STYLES: Mapping[object, Mapping[str, object]] = {
+    "array": {"style": "form", "explode": False},
+    "object": {"style": "deepObject", "explode": True},
+}
 # A path or a query with a NUL character is refused.
 NO_NUL = r"^[^\u0000]*$"
 
@@ -37,8 +43,9 @@ class Kind(NamedTuple):
     meaning: Callable[[str], object]
     # An example that fits every parameter of this kind.
     example: object = None
-    # The words of a kind that takes several, separated by commas or in a repeated parameter. Others come after these.
-    words: tuple[str, ...] = ()
+    # Returns the value of several meanings, each once; None for a kind that takes one text. Several are separated by
+    # commas, or the parameter is repeated.
+    several: Callable[[list[Any]], tuple[Any, ...]] | None = None
 
 
 TEXT = Kind("a text", {"type": "string", "pattern": NO_NUL}, str)
@@ -66,20 +73,17 @@ class Parameter(Field[Any]):
         A request may repeat a parameter that takes one value, if all texts are the same.
         """
         kind, texts = self.kind, value
-        if kind.words:
+        if kind.several:
             texts = parts_of(texts)
         elif len(set(texts)) > 1:
             raise ValidationError(f"was given several values, and takes one: {kind.takes}")
         try:
-            meanings = [kind.meaning(text) for text in texts]
+            meanings = [*dict.fromkeys(map(kind.meaning, texts))]
         except (LookupError, ValueError):
             meanings = []
         if not meanings:
             raise ValidationError(f"takes {kind.takes}")
-        if not kind.words:
-            return meanings[0]
-        others = sorted({str(meaning) for meaning in meanings} - {*kind.words})
-        return (*(word for word in kind.words if word in meanings), *others)
+        return kind.several(meanings) if kind.several else meanings[0]
 
     def as_openapi(self, name: str) -> dict[str, Any]:
         """Return the parameter of this name as an object of OpenAPI."""
@@ -91,7 +95,7 @@ class Parameter(Field[Any]):
             "description": self.description,
             "schema": {**self.kind.schema, **default},
             "example": next(example for example in examples if example is not None),
-            **({"style": "form", "explode": False} if self.kind.words else {}),
+            **_STYLES.get(self.kind.schema.get("type"), {}),
         }
 
 
@@ -127,7 +131,14 @@ def some_of(*words: str) -> Kind:
     """Return the kind of several of these words."""
     word = one_of(*words)
     takes = f"one or more of {', '.join(words)}, separated by commas"
-    return Kind(takes, {"type": "array", "items": word.schema}, word.meaning, words=words)
+    return Kind(
+        takes, {"type": "array", "items": word.schema}, word.meaning, several=partial(_in_order, words)
+    )
+
+
+def _in_order(words: Sequence[str], meanings: Collection[str]) -> tuple[str, ...]:
+    """Return the meanings in the order of these words; others come after them."""
+    return (*(word for word in words if word in meanings), *sorted({*meanings} - {*words}))
 
 
 def platforms_of(*words: str) -> Kind:
@@ -140,7 +151,7 @@ def platforms_of(*words: str) -> Kind:
 
     takes = f"one or more of {', '.join(words)} and other words of at most 20 of a-z, 0-9 and _, separated by commas"
     items = {"type": "string", "pattern": f"^{_PLATFORM.pattern}$"}
-    return Kind(takes, {"type": "array", "items": items}, read, words=words)
+    return Kind(takes, {"type": "array", "items": items}, read, several=partial(_in_order, words))
 
 
 def _day(text: str) -> tuple[datetime, datetime]:

@@ -10,13 +10,12 @@ from api.request.attributes import (
     MAX_ATTRIBUTES,
     NAME,
     AttributeCondition,
-    ByAttributes,
     Catalog,
     Given,
-    Names,
+    few_names,
     read_conditions,
     read_facets,
-    read_names,
+    read_name,
 )
 from api.request.kinds import (
     DAY,
@@ -338,15 +337,17 @@ OF_LIST = {
     "status_days": Parameter(
         "Leads that have their present status since at least N times 24 hours.", _DAYS, 14
     ),
-    "attributes": ByAttributes(
+    "attributes": Parameter(
         "Leads with any of these values of an attribute, as in `attributes[city]=Mumbai,Pune`; of a number, a date or"
         " a time a range too, as in `attributes[budget]=10..20`. `\\,` is a comma within a value. An attribute of"
         " conversations passes if any conversation of the lead has the value.",
         ATTRIBUTE_VALUES,
         {"source": "web,import"},
     ),
-    "with_attributes": Names("Leads that have all of these attributes.", ATTRIBUTE_NAMES, ["tags"]),
-    "without_attributes": Names("Leads that have none of these attributes.", ATTRIBUTE_NAMES, ["opted_out"]),
+    "with_attributes": Parameter("Leads that have all of these attributes.", ATTRIBUTE_NAMES, ["tags"]),
+    "without_attributes": Parameter(
+        "Leads that have none of these attributes.", ATTRIBUTE_NAMES, ["opted_out"]
+    ),
 }
 # The parameters that choose a page and its keys.
 OF_ONE_PAGE = ("limit", "offset", "cursor", "fields", "include")
@@ -383,7 +384,7 @@ FURTHER_FACETS = (*FACETS, "reply_window")
 def _facet(text: str) -> str:
     """Return the name of a facet. Raises LookupError or ValueError if the text is not one."""
     if text.startswith(ATTRIBUTE_FACET):
-        return ATTRIBUTE_FACET + read_names(text.removeprefix(ATTRIBUTE_FACET))
+        return ATTRIBUTE_FACET + read_name(text.removeprefix(ATTRIBUTE_FACET))
     return FURTHER_FACETS[FURTHER_FACETS.index(text.lower())]
 
 
@@ -400,6 +401,7 @@ _FACET_NAMES = Kind(
         },
     },
     _facet,
+    several=few_names,
 )
 OF_CSV = OF_EXPORT | {
     "for": Parameter(
@@ -410,7 +412,7 @@ OF_CSV = OF_EXPORT | {
     )
 }
 OF_FACETS = _of_list_without("sort_by", "sort_order", *OF_ONE_PAGE) | {
-    "facets": Names(
+    "facets": Parameter(
         "The filters whose values to count, and no others; of an attribute the 100 most frequent ones.",
         _FACET_NAMES,
         ["lead_status"],
