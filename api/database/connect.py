@@ -12,10 +12,10 @@ from psycopg.rows import class_row
 from api.config import TRANSACTION, Config
 from api.database.errors import NOT_INSTALLED, SUPERUSER_PART, RoleError
 
-# With this path no statement finds a function or an operator in a schema of the login.
+# This path keeps statements from finding functions or operators in a schema of the login.
 SEARCH_PATH = "pg_catalog, pg_temp"
 
-# `migrate` locks no table for longer: a longer wait is for a command of somebody else.
+# `migrate` locks no table for longer, so a longer wait is for a command of another user.
 LOCK_TIMEOUT_MS = 2000
 
 CONNECT_TIMEOUT_SECONDS = 2
@@ -23,8 +23,8 @@ CONNECT_TIMEOUT_SECONDS = 2
 # The role that `migrate` creates.
 INSTALLED_ROLE = "leads_api"
 
-# Whether the settings below came with the connection, as a pooler leaves them out; whether the server has Citus; and
-# which settings it knows that older versions lack.
+# Whether the settings below came with the connection, since poolers drop them; whether the server has Citus; and which
+# newer settings the server knows.
 _LOOK = """
 SELECT
     pg_catalog.current_setting('leads.pinned', true) IS NOT NULL AS is_pinned,
@@ -57,7 +57,7 @@ class _Server:
 
 
 class OwnConnection(psycopg.Connection[Any]):
-    """A connection with the commands that begin each transaction; empty if the session keeps its settings."""
+    """A connection with the commands that begin each transaction, which are empty if the session keeps its settings."""
 
     begin: Sequence[bytes] = ()
 
@@ -80,10 +80,10 @@ def connect(config: Config) -> OwnConnection:
 
 
 def _pin(connection: OwnConnection, config: Config) -> bool:
-    """Give a session the settings that did not come with the connection, or let each transaction begin with them.
+    """Set what did not come with the connection: for the session, or at the beginning of each transaction.
 
-    Behind a pooler each transaction may get another session, and other clients would get the settings of a session. The
-    workers of Citus only get the settings of a transaction. Returns whether Citus has distributed the read model.
+    Behind a pooler each transaction may get another session, whose settings other clients would inherit. The workers of
+    Citus only get the settings of a transaction. Returns whether Citus has distributed the read model.
     """
     with connection.cursor(row_factory=class_row(_Server)) as cursor:
         [server] = cursor.execute(_LOOK)
@@ -95,7 +95,7 @@ def _pin(connection: OwnConnection, config: Config) -> bool:
         # The API reads views.
         further["restrict_nonsystem_relation_kind"] = ""
     if server.has_citus:
-        # Citus plans a statement for its values, to find the worker of the tenant; and the policies on the workers read
+        # Citus needs the values of a statement to find the worker of the tenant, and the policies on the workers read
         # the tenant that the transaction sets.
         further |= {"plan_cache_mode": "auto", "citus.propagate_set_commands": "local"}
     if is_distributed or config.tenant_setting == TRANSACTION:
@@ -120,7 +120,7 @@ def _set(connection: OwnConnection, command: LiteralString, name: str, value: st
 def _take_role(connection: psycopg.Connection[Any], role: str) -> None:
     """Switch a new session to a role.
 
-    A missing role in the settings of the connection would look like an unreachable server.
+    If the settings of the connection named a missing role, the server would look unreachable.
 
     Raises RoleError if there is no such role, or if the login may not take it.
     """
@@ -149,7 +149,7 @@ def _why_there_is_no_role(connection: psycopg.Connection[Any], role: str) -> str
 
 
 def settings(config: Config) -> dict[str, str]:
-    """Return the settings on which answers depend, so that those of the role or the database do not matter."""
+    """Return the settings on which answers depend, so that settings of the role or the database have no effect."""
     return {
         "search_path": SEARCH_PATH,
         # How long a statement may take, and may wait for a lock.
@@ -169,8 +169,8 @@ def settings(config: Config) -> dict[str, str]:
         # An error ends the statement, not the session.
         "exit_on_error": "off",
         "jit": "off",
-        # PostgreSQL plans a statement once in each connection, for tenants of every size, so pages are read by an
-        # index.
+        # PostgreSQL plans a statement once in each connection, for tenants of every size, so pages have to be read by
+        # an index.
         "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",
         "enable_sort": "off",
@@ -180,10 +180,10 @@ def settings(config: Config) -> dict[str, str]:
 
 
 _OF_SESSION = {
-    # It only reads, and each statement sees what was committed before. A standby has no serializable transactions.
+    # The session only reads, and each statement sees what was committed before. Standbys do not support serializable.
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "read committed",
-    # It may be idle for as long as no request comes.
+    # The session may be idle until the next request.
     "idle_session_timeout": "0",
     "idle_in_transaction_session_timeout": "10s",
     "leads.pinned": "on",

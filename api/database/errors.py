@@ -14,7 +14,7 @@ NOT_INSTALLED = (
 SUPERUSER_PART = (
     "run `python -m projector migrate --sql | psql SUPERUSER_URL`, then `python -m projector migrate`"
 )
-"""What to do if something is missing that `migrate` may not create."""
+"""The advice if something is missing that only a superuser may create."""
 NO_RIGHTS = (
     "The API may not read the read model: run `python -m projector migrate`, which lets the role leads_api read it;"
     " with LEADS_API_ROLE=off, or on Citus, also run GRANT leads_api TO the login of the API"
@@ -71,7 +71,7 @@ NO_TEMPORARY_FILE = (
 )
 NO_SPACE = "The database has no space left on its disk"
 
-# The first class of which an error is an instance decides.
+# The first class that matches an error decides.
 _MEANINGS: tuple[tuple[type[Exception], str, ErrorCode], ...] = (
     (ReplayConflictError, GAVE_WAY, ErrorCode.DATABASE_CONFLICT),
     (psycopg.errors.QueryCanceled, "The database took too long to answer", ErrorCode.DATABASE_TIMEOUT),
@@ -102,7 +102,7 @@ def errors_for_caller() -> Iterator[None]:
 
 
 def raise_for_caller(error: psycopg.Error) -> NoReturn:
-    """Raise the error that a caller should see; an error that means a bug of the API is raised unchanged."""
+    """Raise the error that a caller should see. An error that means a bug of the API is raised unchanged."""
     if isinstance(error, RoleError):
         code = ErrorCode.NOT_INSTALLED if error.reason == NOT_INSTALLED else ErrorCode.NO_RIGHTS
         raise UnavailableError(error.reason, code) from error

@@ -1,7 +1,7 @@
 """The table of API keys, which `python -m api keys` writes and the API itself may only read.
 
-The login that writes it reads nothing else. The owner of the platform's tables decides what code runs when they, or the
-read model, are read, and could otherwise write a key.
+The login that writes it reads nothing else: reading the platform's tables or the read model runs code of their owner,
+who could otherwise write a key.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from api.database.errors import SUPERUSER_PART
 
 CONNECT_TIMEOUT_SECONDS = 5
 
-# Of several hosts the primary gets the keys, unless the address says otherwise.
+# If the address lists several hosts, keys are written on the primary, unless it says otherwise.
 _PRIMARY = {"target_session_attrs": "primary"}
 _READ_ONLY = (
     "DATABASE_URL leads to a read-only server, such as a standby: set it to the primary, or list all hosts."
@@ -33,12 +33,12 @@ FROM leads_access.api_keys AS k
 WHERE %(user_id)s::text IS NULL OR k.user_id = %(user_id)s
 ORDER BY k.created_at, k.prefix
 """
-# A key that was revoked before keeps its moment.
+# A key that is already revoked keeps its time.
 _REVOKE = """
 UPDATE leads_access.api_keys AS k SET revoked_at = coalesce(k.revoked_at, now()) WHERE k.prefix = %(prefix)s
 RETURNING k.prefix
 """
-# Another owner of the table could decide what code runs in this session.
+# Another owner of the table could run code in this session.
 _IS_APART = """
 SELECT pg_catalog.bool_and(r.rolname IN ('leads_access', session_user))
 FROM pg_catalog.pg_class AS c
@@ -94,7 +94,7 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
             application_name="leads-api-keys",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
         ) as table:
-            # Its statements name each schema, and psycopg only reads dates in ISO.
+            # The statements below name their schemas, and psycopg reads dates in ISO only.
             table.execute("SET search_path = pg_catalog, pg_temp; SET DateStyle = 'ISO'")
             if table.execute(_IS_APART).fetchone() == (False,):
                 raise KeyTableError(
@@ -110,7 +110,7 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
             " docs/authentication.md says. The projector and the API may not write keys."
         ) from error
     except psycopg.Error as error:
-        # libpq says "hot standby mode" if it was to find a primary.
+        # libpq says "hot standby mode" if it was told to find a primary.
         if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) or "hot standby mode" in str(error):
             raise KeyTableError(_READ_ONLY) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

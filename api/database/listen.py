@@ -23,7 +23,7 @@ def name_of(user_id: str) -> str:
 
 
 def read_told(connection: OwnConnection) -> Collection[str] | None:
-    """Return the names of the tenants that have changed; None for all. Raises UnavailableError at its end."""
+    """Return the names of the tenants that have changed; None for all. Raises UnavailableError if the session ends."""
     pgconn, names = connection.pgconn, set[str]()
     with errors_for_caller():
         pgconn.consume_input()
@@ -33,7 +33,7 @@ def read_told(connection: OwnConnection) -> Collection[str] | None:
 
 
 def listen(config: Config) -> OwnConnection | None:
-    """Return a session that listens; None where there are no notifications: behind a pooler, on a standby, on Citus.
+    """Return a session that listens; None if there are no notifications: behind a pooler, on a standby, on Citus.
 
     The caller waits until the file of the connection is readable, and then calls `read_told`.
 
@@ -45,7 +45,7 @@ def listen(config: Config) -> OwnConnection | None:
         connection = stack.enter_context(connect(config))
         if connection.execute(_CAN_TELL).fetchone() == (True,):
             connection.execute("LISTEN leads")
-            # The connection stays open.
+            # Keep the connection open.
             stack.pop_all()
             return connection
     return None

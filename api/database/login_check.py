@@ -1,4 +1,4 @@
-"""Warnings at the start about a login that may do more than read the rows of one tenant at a time."""
+"""Warns at the start about a login that may do more than read the rows of one tenant at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class _Login:
 def look(config: Config) -> list[str]:
     """Return a sentence for each problem of the login.
 
-    Returns none if the database cannot be read: requests and `/health/ready` then say why.
+    Returns an empty list if the database cannot be read: requests and `/health/ready` then say why.
     """
     try:
         with connect(config) as connection, connection.cursor(row_factory=class_row(_Login)) as cursor:

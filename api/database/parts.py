@@ -1,4 +1,4 @@
-"""Which parts of the read model a statement reads, and which of them no build has filled yet.
+"""Finds the parts of the read model that a statement reads, and those that no build has filled yet.
 
 A version or a mapping adds parts: columns, tables and attributes. Until a rebuild has filled a part, its values mean
 nothing. Each row has the unfilled parts of its snapshot, which the projector wrote in `read_model.projection`: the name
@@ -49,7 +49,7 @@ def names_read(statement: SelectBase) -> frozenset[str]:
 
 
 def _columns(element: ClauseElement, seen: set[int]) -> Iterator[Column[Any]]:
-    """Yield the columns that a statement names. A table has further columns, which the statement does not read."""
+    """Yield the columns that a statement names; the other columns of its tables are not read."""
     if isinstance(element, Column):
         yield element
     if isinstance(element, Table) or id(element) in seen:

@@ -26,17 +26,17 @@ POOL_TIMEOUT_SECONDS = 2
 RECONNECT_PAUSE_SECONDS = 0.25
 # The pause before a statement is run once more.
 PASSING_PAUSE_SECONDS = 0.1
-# API keys are looked up before a request runs, also while the running ones wait for a lock: at once one key that was
-# accepted before, and one that was not.
+# API keys are looked up before a request runs, even while the running requests wait for a lock: one key that was
+# accepted before, and one new key, at the same time.
 KEY_SESSIONS = 2
 
 
 class Database:
-    """The read model, under a role that can only read it. A statement connects if no session is idle."""
+    """The read model, under a role that can only read it. A statement opens a session if none is idle."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        # One for each lent session.
+        # One place for each lent session.
         self._places = Semaphore(config.threads + KEY_SESSIONS)
         # The most recently used session is taken first.
         self._idle: deque[Session] = deque()
@@ -54,11 +54,11 @@ class Database:
                 return self._fetch(statement)
             except ConnectionLostError:
                 # The server closed this connection while it was idle, as at a restart or a failover. It may run again,
-                # and the other idle connections are closed too.
+                # but the other idle connections are closed too.
                 self.close()
                 return self._fetch(statement)
             except PASSING_ERRORS:
-                # Replication replays many records of a VACUUM, of which the next could cancel the statement again.
+                # Replication may replay another record of the same VACUUM, which would cancel the statement again.
                 sleep(PASSING_PAUSE_SECONDS)
                 return self._fetch(statement)
         except psycopg.Error as error:
@@ -69,16 +69,16 @@ class Database:
         try:
             return session.fetch(statement)
         except ConnectionLostError:
-            # libpq may not have noticed yet.
+            # libpq may not have noticed the loss yet.
             session.connection.close()
             raise
         finally:
             self.give_back(session)
 
     def lend(self) -> Session:
-        """Return an idle session, or a new one, which the caller gives back by `give_back`.
+        """Return an idle session, or a new one. The caller returns it by `give_back`.
 
-        Raises UnavailableError if all are lent, and the errors of `connect`.
+        Raises UnavailableError if all sessions are lent, and the errors of `connect`.
         """
         if not self._places.acquire(blocking=False):
             with CONNECTIONS_WAITING.track_inprogress():
@@ -105,7 +105,7 @@ class Database:
                 self._idle.pop().connection.close()
 
     def _open(self) -> Session:
-        """Return a new session. If that fails, others may take its place."""
+        """Return a new session. If that fails, its place is free again."""
         try:
             with CONNECTIONS_WAITING.track_inprogress():
                 connection = self._connect()

@@ -35,7 +35,7 @@ _FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 # serialization_failure, and deadlock_detected if replication waits for a page that the statement uses.
 _OF_REPLAY = (b"40001", b"40P01")
 
-# The session tells PostgreSQL the types of these values; of others it derives the type from the statement.
+# The session sends the types of these values; PostgreSQL derives the types of others from the statement.
 _OIDS: dict[type, int] = {
     kind: psycopg.adapters.types[name].oid
     for kind, name in ((datetime, "timestamptz"), (date, "date"), (bool, "bool"))
@@ -45,12 +45,12 @@ _OIDS: dict[type, int] = {
 class Session:
     """A connection that runs prepared statements by libpq's own call.
 
-    A cursor of psycopg waits for its result in Python, so that a signal or another task can interrupt it. The thread
-    of a request needs neither, and that wait takes longer than a look-up by key. psycopg still adapts values and rows.
+    A cursor of psycopg waits for its result in Python, so that a signal or another task can interrupt it. The thread of
+    a request needs neither, and that wait takes longer than a look-up by key. psycopg still adapts values and rows.
 
-    Each statement runs for the tenant among its values, or for none: row security shows only the rows of that tenant.
-    The session remembers the tenant. Behind a pooler, which gives each transaction another connection, every statement
-    sets it anew, in a transaction of its own.
+    Each statement runs for the tenant among its values, if there is one: row security shows only the rows of that
+    tenant. The session remembers the tenant. Behind a pooler, which gives each transaction another connection, every
+    statement sets the tenant in a transaction of its own.
     """
 
     def __init__(self, connection: OwnConnection) -> None:
@@ -62,7 +62,7 @@ class Session:
         self._transformer = Transformer(connection)
         self._prepared: dict[bytes, bytes] = {}
         self._count = 0
-        # The tenant that was set last; None if that is not certain.
+        # The tenant that was set last; None if it is not certain.
         self._tenant: str | None = None
 
     def fetch(self, statement: CompiledStatement[Row]) -> Row:
@@ -76,7 +76,7 @@ class Session:
         try:
             name = self._prepared.get(statement.text) or self._prepare(statement.text, values)
             dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
-            # No value is None, so no dumped value is either.
+            # A None is sent as NULL.
             result = self._run(name, cast("Sequence[Buffer]", dumped), str(statement.values.get(TENANT, "")))
         except psycopg.OperationalError as error:
             if self._pgconn.status == ConnStatus.BAD and not isinstance(error, ConnectionLostError):
@@ -92,7 +92,7 @@ class Session:
     def _run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
         """Return the result of a prepared statement for a tenant."""
         is_told = tenant == self._tenant
-        # Not certain until the statement has succeeded: an error may undo the setting.
+        # The tenant is not certain until the statement has succeeded: an error may undo the setting.
         self._tenant = None
         if is_told:
             result = self._checked(self._pgconn.exec_prepared(name, values))
@@ -104,7 +104,7 @@ class Session:
     def _tell_and_run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
         """Set the tenant, and return the result of a prepared statement, or the first error.
 
-        If the tenant is set for a transaction only, the statement has a transaction of its own.
+        If the setting is local to a transaction, the statement has a transaction of its own.
         """
         pgconn, begin = self._pgconn, self.connection.begin
         # SET, because an operator may have revoked set_config() from everybody: see docs/authentication.md.
@@ -122,7 +122,7 @@ class Session:
             pgconn.exit_pipeline_mode()
         finally:
             if pgconn.pipeline_status != PipelineStatus.OFF:
-                # The next statement would take unread results for its own.
+                # The next statement would read the results that are left.
                 pgconn.finish()
         failed = next((result for result in results if result.status in _FAILED), None)
         if pgconn.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
@@ -132,13 +132,13 @@ class Session:
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
         if len(self._prepared) >= MAX_PREPARED_STATEMENTS:
             oldest = self._prepared.pop(next(iter(self._prepared)))
-            # A pooler follows prepared statements by messages of the protocol only, not by DEALLOCATE.
+            # A pooler tracks prepared statements by protocol messages, not by DEALLOCATE.
             self._checked(self._pgconn.close_prepared(oldest))
         self._count += 1
         name = b"leads_%d" % self._count
         begin = self.connection.begin
         if begin:
-            # The settings already decide how the statement is parsed.
+            # The settings decide how the statement is parsed.
             self._checked(self._pgconn.exec_(b"; ".join(begin)))
         try:
             self._checked(self._pgconn.prepare(name, text, [_OIDS.get(type(value), 0) for value in values]))
@@ -152,8 +152,8 @@ class Session:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             return result
         state = result.error_field(DiagnosticField.SQLSTATE)
-        # An error without SQLSTATE is libpq's own: the connection is broken. If libpq could not send, and has not read
-        # yet that the server closed the connection, the status of the connection is still OK.
+        # An error without SQLSTATE comes from libpq: the connection is broken. Its status is still OK if libpq failed
+        # to send before it read that the server had closed the connection.
         if self._pgconn.status == ConnStatus.BAD or state is None:
             raise ConnectionLostError(result.get_error_message())
         if state in _OF_REPLAY and self._pgconn.parameter_status(b"in_hot_standby") == b"on":
@@ -165,7 +165,7 @@ def _results(pgconn: PGconn) -> list[PGresult]:
     """Return the result of each command up to the synchronization, or up to the end of the connection."""
     results: list[PGresult] = []
     while True:
-        # get_result() would wait while it keeps all other threads from running.
+        # get_result() would block all other threads while it waits.
         while (is_unsent := bool(pgconn.flush())) or pgconn.is_busy():
             poll = select.poll()
             poll.register(pgconn.socket, select.POLLIN | select.POLLOUT if is_unsent else select.POLLIN)
@@ -182,7 +182,7 @@ def _results(pgconn: PGconn) -> list[PGresult]:
 
 
 def page_of(result: PGresult, first: int = 1) -> list[bytes]:
-    """Return the printed results of the rows from `first` on. A key without its row, which is drift, prints nothing."""
+    """Return the printed results of the rows from `first` on. A key without its row (drift) prints nothing."""
     last = result.nfields - 1
     printed = (result.get_value(row, last) for row in range(first, result.ntuples))
     return [text for text in printed if text is not None]

@@ -1,4 +1,4 @@
-"""A separate session, outside of the pool, that reads the rows of one statement piece by piece."""
+"""A session outside the pool that reads the rows of one statement piece by piece."""
 
 import psycopg
 from psycopg import sql
@@ -15,9 +15,9 @@ STATEMENT_SECONDS = 60
 """How long PostgreSQL may take to count, to sort, or to find the next lines."""
 
 IDLE_SECONDS = 30
-"""After how long without a command PostgreSQL ends the session."""
+"""PostgreSQL ends the session after this long without a command."""
 
-# The settings suit a whole result instead of a page. SET, because an operator may have revoked set_config().
+# The settings suit a whole result, not a page. SET, because an operator may have revoked set_config().
 _BEGIN = """
 BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY;
 {settings}
@@ -61,7 +61,7 @@ class Snapshot:
         cursor = psycopg.RawCursor(self._connection)
         with errors_for_caller():
             cursor.execute(b"DECLARE lines CURSOR FOR " + statement.text, values)
-            # The second row shows that PostgreSQL could sort them, before the answer begins.
+            # The second row shows, before the answer begins, that PostgreSQL could sort the rows.
             first, *ahead = cursor.execute(b"FETCH 2 FROM lines").fetchall()
         self._ahead = [row[-1] for row in ahead]
         return statement.make_row(first)

@@ -33,8 +33,8 @@ class Freshness:
     """The first values of each row about a tenant.
 
     `as_of` is None before the first build, `version` for an unknown tenant, and `tenant_name` if the platform has no
-    name. `unfilled` has the parts of the read model that no build has filled, as JSON that api/database/parts.py reads,
-    or None.
+    name. `unfilled` has the parts of the read model that no build has filled, as JSON for api/database/parts.py, or is
+    None.
     """
 
     as_of: datetime | None
@@ -45,7 +45,7 @@ class Freshness:
 
     @property
     def state(self) -> bytes | None:
-        """What decides each answer about a tenant besides the clock: its version and the unfilled parts."""
+        """The version and the unfilled parts, which together with the clock decide every answer about a tenant."""
         return self.version if self.unfilled is None else b"%b %b" % (self.version or b"", self.unfilled)
 
 

@@ -49,7 +49,7 @@ tenant_names = _table("tenant_names", {Text: "user_id name"})
 # A view of the existing tenants, without their data.
 tenant_ids = _table("tenant_ids", {Text: "user_id"})
 
-# A view of one row: how many tenants are late, and the as-of of the one furthest behind.
+# A view of one row: how many tenants are late, and the as_of of the tenant that is furthest behind.
 late_tenants = _table("late_tenants", {BigInteger: "tenants", _TIME: "as_of"})
 
 leads = _table(

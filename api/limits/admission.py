@@ -1,8 +1,7 @@
-"""Admission of requests: each waits in a queue for its turn, and then has a slot and a thread until it ends.
+"""Admission of requests: each waits in a queue for its turn, then holds a slot and a thread until it ends.
 
-A caller who waits costs no thread. A tenant's requests wait by its name and their address. A caller who has not shown
-yet which tenant it may read waits by its address alone: what a stranger may write, such as the tenant of a path, takes
-nothing from a tenant.
+A waiting request holds no thread. A request of an authorized caller is queued under its tenant and its address. Before
+authorization it is queued under its address alone, so a stranger who writes a tenant into a path takes nothing from it.
 """
 
 import asyncio
@@ -25,28 +24,28 @@ from api.database.errors import UnavailableError
 from api.limits.caller import caller_address
 
 WAIT_SECONDS = 1.0
-"""How long a request waits for its turn while no request ends that it waits for."""
+"""How long a request waits for its turn while no slot that it could take is freed."""
 
 LONGEST_WAIT_SECONDS = 10.0
-"""How long it waits while others end."""
+"""How long a request waits at most, even while slots are freed."""
 
 STILL_SECONDS = 30.0
-"""How long no request may have ended, beyond the longest statement, until the process is taken for dead."""
+"""A process counts as dead once no request has ended for this long, plus the statement timeout."""
 
 LONGEST_REST_SECONDS = 0.05
-"""How long a thread rests at most, which leaves the interpreter and the database to others."""
+"""The longest rest of a thread, in which others have the interpreter and the database."""
 
-# A process answers some thousand requests a second, so that the last one waits for about a second.
+# A process answers about a thousand requests a second, so the last one in a full queue waits for about a second.
 ANSWERS_OF_THREAD = 256
 COSTLY_OF_THREAD = 64
-# Of requests without a tenant, and of callers who have to be checked: as many as browsers load at once. One thread of
-# the interpreter runs at a time, so these are few, and rest as long as they work.
+# For requests without a tenant, and for callers whose credentials have to be checked: as many places as browsers load
+# files at once. The interpreter runs one thread at a time, so there are few threads, and each rests as long as it ran.
 OPEN_THREADS = 2
 OPEN_PLACES = 64
-# One more than exports at once: it refuses those that find no slot.
+# One thread more than exports may run at once: it refuses the exports that find no slot.
 SPARE_EXPORT_THREADS = 1
 EXPORT_ENDINGS = (".csv", ".ndjson")
-# A query beyond that takes milliseconds of the interpreter, which nobody needs: so its threads rest for longer.
+# A longer query takes milliseconds of the interpreter, and no client needs one, so its threads rest longer.
 LONG_QUERY = 4096
 LONG_QUERY_THREADS = 2
 LONG_QUERY_REST = 3.0
@@ -59,19 +58,19 @@ Result = TypeVar("Result")
 
 
 class BusyError(UnavailableError):
-    """A request was not admitted."""
+    """The request was not admitted."""
 
 
 def most_of_caller(most: int) -> int:
-    """Return how many of these a caller has at once: some are left to the others."""
+    """Return how many of these one caller may hold at once; the rest is left to others."""
     return max(1, most * 4 // 5)
 
 
 class Slots:
-    """Slots of what goes on at once, of all callers and of each. No caller may hold every slot.
+    """Limits what runs at once, in total and for each caller. No caller may hold every slot.
 
-    The last name of a caller has four fifths of the slots at most, and each before it four fifths of those: so no
-    tenant keeps another one from the address of both.
+    The last name of a caller may hold four fifths of the slots, and the name before it four fifths of those: behind a
+    shared address, no tenant can shut out another.
     """
 
     def __init__(self, most: int) -> None:
@@ -80,12 +79,12 @@ class Slots:
         self._lock = Lock()
         self._count = 0
         self._taken = Counter[str]()
-        # When one was taken or given back last, of all and of each that has some.
+        # When a slot was last taken or given back: by anyone, and by each name that holds one.
         self._moved_at = monotonic()
         self._moved: dict[str, float] = {}
 
     def take(self, *names: str) -> bool:
-        """Take a slot for a caller of at most two names. Return whether there was one."""
+        """Take a slot for a caller of at most two names. Returns whether one was free."""
         with self._lock:
             return self._take(*names)
 
@@ -95,17 +94,17 @@ class Slots:
             self._move(-1, names)
 
     def has_share(self, *names: str) -> bool:
-        """Return whether a caller has as many slots as it may have."""
+        """Return whether a caller holds as many slots as it may."""
         return any(
             self._taken[name] >= most for name, most in zip(reversed(names), self._shares, strict=False)
         )
 
     def moved_at(self, *names: str) -> float:
-        """Return when a slot was taken or given back last that a caller waits for, by the monotonic clock."""
+        """Return when a slot that a caller waits for was last taken or given back, by the monotonic clock."""
         return self._moved.get(names[0], 0.0) if self.has_share(*names) else self._moved_at
 
     def stand_still(self, seconds: float) -> bool:
-        """Return whether all slots have been taken for so long."""
+        """Return whether all slots are taken and none was given back for this long."""
         return self._count >= self._most and monotonic() - self._moved_at > seconds
 
     def _take(self, *names: str) -> bool:
@@ -120,16 +119,16 @@ class Slots:
         for name in names:
             self._taken[name] += more
             self._moved[name] = self._moved_at
-            # Anybody may bring a new name.
+            # Callers choose their names, so a name without a slot is forgotten.
             if not self._taken[name]:
                 del self._taken[name], self._moved[name]
 
 
 @dataclass(eq=False, slots=True)
 class Queue:
-    """Requests of one kind that wait, and how many of them run at once.
+    """The waiting requests of one kind, and how many of them may run at once.
 
-    A thread that has run one of a caller of whom more wait rests for `rest` times as long.
+    If the caller of a request has more in the queue, the thread then rests for `rest` times as long as it ran.
     """
 
     threads: int
@@ -137,12 +136,12 @@ class Queue:
     places: Slots
     rest: float = 0.0
     running: int = 0
-    # The turns of each caller. The one whose turn comes next is the first.
+    # The turns of each caller. The caller who is next comes first.
     lines: "dict[str, deque[Turn]]" = field(default_factory=dict)
 
 
 class Turn(Executor):
-    """A turn in a queue. A coroutine that awaits it goes on in a thread, with a slot, when it comes."""
+    """A place in a queue. A coroutine that awaits it continues in a thread, with a slot, when its turn comes."""
 
     def __init__(
         self, admission: "Admission", queue: Queue, names: tuple[str, ...], slot: tuple[str, ...]
@@ -157,14 +156,14 @@ class Turn(Executor):
         self.has_followers = False
 
     def __await__(self) -> "Generator[Turn, None, None]":
-        """Yield to Loop, which enters with the rest of the coroutine. Raise BusyError if it is not admitted."""
+        """Yield to Loop, which enqueues the rest of the coroutine. Raises BusyError if it is not admitted."""
         yield self
         self._require()
 
     async def run(self, call: Callable[[], Result]) -> Result:
-        """Return what a call gives when the turn comes, after which a coroutine of the event loop is there again.
+        """Return the result of a call, made when its turn comes. A coroutine of the event loop then continues there.
 
-        Raises BusyError if it is not admitted.
+        Raises BusyError if the call is not admitted.
         """
         try:
             loop = asyncio.get_running_loop()
@@ -174,19 +173,19 @@ class Turn(Executor):
         return await loop.run_in_executor(self, call)
 
     def enter(self, call: Callable[[], object]) -> None:
-        """Have a call wait for the turn; it is called too, and `refusal` says why, if the turn will not come."""
+        """Enqueue a call. If it is refused, it is called too, and `refusal` says why."""
         self.call = call
         self._admission.enter(self)
 
     def come(self) -> None:
-        """Call what waits for the turn."""
+        """Make the call whose turn has come."""
         try:
             self.call()
-        except Exception:  # noqa: BLE001  # Whatever it is, the thread goes on.
+        except Exception:  # noqa: BLE001  # Whatever it is, the thread continues.
             structlog.get_logger().exception("a request has ended without an answer")
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> "Future[Result]":  # noqa: ANN401
-        """Have a call wait for the turn, and somebody for its result."""
+        """Enqueue a call, and return the future of its result."""
         future: Future[Result] = Future()
         self.enter(partial(self._fulfil, future, partial(fn, *args, **kwargs)))
         return future
@@ -204,17 +203,17 @@ class Turn(Executor):
             raise BusyError(self.refusal)
 
     def is_late(self, now: float) -> bool:
-        """Return whether the turn has not come for too long."""
+        """Return whether the turn is overdue."""
         moved_at = self.queue.slots.moved_at(*self.slot)
         return now - max(self.since, moved_at) > WAIT_SECONDS or now - self.since > LONGEST_WAIT_SECONDS
 
 
 class Admission:
-    """The queues of a process, whose requests share the slots that the database has for them.
+    """The queues of a process. Requests of tenants share the slots, one for each connection to the database.
 
-    What costs much more than the list has a queue and few threads of its own, which rest: a tenant that asks for it
-    again and again leaves the interpreter and the database to the others. So have callers who have to be checked, and
-    requests without a tenant, which take no slots from tenants.
+    Requests that cost much more than a list have a queue of their own with few threads, which rest: a tenant that
+    repeats them leaves the interpreter and the database to others. Another queue is for requests without a tenant and
+    for callers whose credentials have to be checked; it takes no slots from tenants.
     """
 
     def __init__(self, config: Config) -> None:
@@ -227,16 +226,16 @@ class Admission:
             LONG_QUERY_THREADS, slots, Slots(LONG_QUERY_THREADS * COSTLY_OF_THREAD), rest=LONG_QUERY_REST
         )
         self._others = Queue(OPEN_THREADS, Slots(OPEN_THREADS), Slots(OPEN_PLACES), rest=1.0)
-        # The one that has given a turn last is the last.
+        # The queue that was served last comes last.
         self._queues = [self._answers, self._exports, self._long, self._others]
         self._lock = Lock()
-        # What threads wait for that have nothing to do. The one that has worked last is the last.
+        # Idle threads, most recently used last; each waits for its next turn in a queue of its own.
         self._idle: list[SimpleQueue[Turn]] = []
         self._threads = 0
         self._refusing: Timer | None = None
 
     def turn(self, environ: WSGIEnvironment, tenant: str) -> Turn:
-        """Return the turn of a request of a tenant, or of one without; the caller was allowed to read the tenant."""
+        """Return the turn of a request. `tenant` is the one that its caller may read, or an empty text."""
         address = f"from {caller_address(environ, self._proxies)}"
         if not tenant:
             return Turn(self, self._others, (address,), ())
@@ -247,7 +246,7 @@ class Admission:
         return Turn(self, queue, (tenant, address), (tenant,))
 
     def enter(self, turn: Turn) -> None:
-        """Have a turn wait, or refuse it."""
+        """Enqueue a turn, or refuse it."""
         queue = turn.queue
         with self._lock:
             if queue.places.take(*turn.names):
@@ -263,7 +262,7 @@ class Admission:
             self._start(started)
 
     def run_at_once(self, tenant: str, call: Callable[[], object]) -> bool:
-        """Have a thread run a call with a slot of a tenant. Return whether there is one now."""
+        """Run a call in a thread, with a slot of a tenant. Returns false if no thread or slot is free now."""
         turn = Turn(self, self._answers, (), (tenant,))
         with self._lock:
             if self._answers.running >= self._answers.threads or not self._answers.slots.take(tenant):
@@ -274,12 +273,12 @@ class Admission:
         return True
 
     def problem(self) -> str:
-        """Return what shows that requests are not answered any more; an empty text if nothing does."""
+        """Return a sentence if requests are no longer answered, and otherwise an empty text."""
         stand = any(queue.slots.stand_still(self._still_seconds) for queue in (self._answers, self._others))
         return f"No request has ended for {self._still_seconds:g} seconds" if stand else ""
 
     def _next(self) -> Turn | None:
-        """Return the next turn that comes, with its slot; None if there is none now."""
+        """Take a slot for the next turn, and return the turn; None if none can start now."""
         for queue in self._queues:
             if queue.running < queue.threads:
                 for name, line in queue.lines.items():
@@ -291,7 +290,7 @@ class Admission:
         return None
 
     def _leave(self, queue: Queue, name: str) -> Turn:
-        """Return the first turn of a caller, which waits no longer; the others of the caller are behind all."""
+        """Take the first turn of a caller out of the queue. The other turns of the caller move to its end."""
         line = queue.lines.pop(name)
         turn = line.popleft()
         turn.has_followers = bool(line)
@@ -339,13 +338,13 @@ class Admission:
         if self._refusing is None:
             timer = Timer(WAIT_SECONDS / 2, self._refuse_late)
             timer.name, timer.daemon = "refusals", True
-            # The system may have no thread left; the next that waits tries again.
+            # The system may have no thread left; the next turn that waits tries again.
             with suppress(RuntimeError):
                 timer.start()
                 self._refusing = timer
 
     def _refuse_late(self) -> None:
-        """Refuse the requests whose turn has not come for too long, and look again while others wait."""
+        """Refuse the turns that are overdue, and check again while others wait."""
         late, now = list[Turn](), monotonic()
         with self._lock:
             self._refusing = None

@@ -1,4 +1,4 @@
-"""From which address a request comes, and whether it asks too often for what is answered at once."""
+"""The address of a caller, and whether it repeats requests that are answered at once too often."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ from wsgiref.types import WSGIEnvironment
 
 from api.config.values import Proxies
 
-# A client who waits for the second of Retry-After, or looks at /health, asks less often.
+# A client that obeys Retry-After, or probes /health, asks less often.
 AT_ONCE_PER_SECOND = 50
 # A network of IPv6 usually belongs to one caller.
 _IPV6_BITS = 64
@@ -43,7 +43,7 @@ def read_address(text: str, proxies: Proxies) -> tuple[str, bool]:
 
 
 class Haste:
-    """Counts what was answered at once in this second, to each address."""
+    """Counts the answers that were given at once to each address in this second."""
 
     def __init__(self, proxies: Proxies, own_paths: frozenset[str]) -> None:
         self._proxies = proxies
@@ -51,9 +51,9 @@ class Haste:
         self._second, self._answered = 0, Counter[tuple[str, str]]()
 
     def is_hasty(self, environ: WSGIEnvironment) -> bool:
-        """Return whether an address has asked for this path too often; count the request.
+        """Count a request, and return whether its address has asked for this path too often.
 
-        Anybody can invent paths, so all but the own paths count together.
+        Callers can invent paths, so all but the own paths are counted together.
         """
         path, second = environ["PATH_INFO"], int(monotonic())
         if second != self._second:

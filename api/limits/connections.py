@@ -1,6 +1,6 @@
-"""How many connections are open at once, and the end of those that an address has too many of, or that nobody reads.
+"""Limits open connections: ends those that an address has too many of, and those whose caller does not read.
 
-Each connection takes an open file, whose number the system limits.
+Each connection takes an open file, and the operating system limits their number.
 """
 
 import os
@@ -23,21 +23,21 @@ from api.limits.caller import read_address
 # Connections of one process at once; a further one waits until one of them is closed.
 MAX_CONNECTIONS = 4096
 UNREAD_SECONDS = 30
-"""How long a caller may take nothing of an answer that waits for it."""
+"""How long a caller may read nothing of an answer."""
 
 LOOK_SECONDS = 2.0
-# Files of a process that are no connections of callers: its program, its log, the database's connections.
+# Open files other than connections of callers: the program, the log, the connections to the database.
 _OTHER_FILES = 64
 _NEARLY_FULL = 0.9
 _LISTENER_SECONDS = 0.005
-# Of the system's tcp_info: for how many milliseconds nothing was sent, and nothing received.
+# From the system's tcp_info: the milliseconds since data were last sent, and since they were last received.
 _MOVED = struct.Struct("44xI4xI")
 
 log = structlog.get_logger()
 
 
 def most(threads: int) -> int:
-    """Let this process open as many files as it may. Returns how many connections it takes, beside its threads'."""
+    """Raise the limit of open files of this process. Returns how many connections of callers it then takes."""
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
@@ -50,9 +50,9 @@ def most(threads: int) -> int:
 def watch(most: int, port: int, proxies: Proxies) -> None:
     """Have the system end connections that are not read, and log when this process has nearly `most` connections.
 
-    Of those to this port, an address that is not that of a proxy has four fifths; it ends those beyond.
+    An address may have four fifths of the connections to this port, unless it is a proxy; those beyond are ended.
 
-    The server, which has no such setting for the former, begins to listen after this call.
+    The server has no setting for a timeout of its answers, and begins to listen after this call.
     """
 
     def look_for_ever() -> None:
@@ -67,7 +67,7 @@ def watch(most: int, port: int, proxies: Proxies) -> None:
 
 
 def look(most: int, *, is_full: bool) -> bool:
-    """Log what has changed since the last look. Returns whether the process has nearly `most` connections."""
+    """Log if the process has come to have nearly `most` connections, or no longer has. Returns whether it has."""
     count = _count_sockets()
     full_now = count is None or count >= most * _NEARLY_FULL
     if full_now and not is_full:
@@ -85,7 +85,7 @@ def look(most: int, *, is_full: bool) -> bool:
 
 
 def end_beyond(most: int, port: int, proxies: Proxies) -> None:
-    """End what an address has beyond so many connections to a port, first those on which nothing moved for longest."""
+    """End the connections to a port that an address has beyond `most`: first those that were silent for longest."""
     if (_count_sockets() or 0) <= most:
         return
     silent = defaultdict[str, list[tuple[int, int, object]]](list)
@@ -93,7 +93,7 @@ def end_beyond(most: int, port: int, proxies: Proxies) -> None:
         with suppress(OSError, IndexError, struct.error), _socket_of(number) as connection:
             peer = connection.getpeername()
             address, is_proxy = read_address(peer[0], proxies)
-            # Those of the database come from a port of their own.
+            # Connections to the database have another local port.
             if connection.getsockname()[1] == port and not is_proxy:
                 moved = _MOVED.unpack_from(
                     connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _MOVED.size)
@@ -110,19 +110,19 @@ def end_beyond(most: int, port: int, proxies: Proxies) -> None:
             )
         for _, number, peer in beyond:
             with suppress(OSError), _socket_of(number) as connection:
-                # The number may be that of another connection by now.
+                # The number may belong to another connection by now.
                 if connection.getpeername() == peer:
                     connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def _socket_of(number: int) -> Iterator[socket.socket]:
-    """Yield the socket that a file of the process is, by a copy that is closed then. Raises OSError if it is none."""
+    """Yield a copy of the socket with this file number, which is closed afterwards. Raises OSError for other files."""
     copy = os.dup(number)
     try:
         connection = socket.socket(fileno=copy)
     except OSError:
-        # Nobody else has it, and the next look would copy the copy too.
+        # Nothing else closes the copy, and the next look would copy it too.
         os.close(copy)
         raise
     with connection:
@@ -130,7 +130,7 @@ def _socket_of(number: int) -> Iterator[socket.socket]:
 
 
 def _count_sockets() -> int | None:
-    """Return how many sockets are open; None if no file can be opened, which looking takes. 0 if nobody can tell."""
+    """Return how many sockets are open; None if no file can be opened to count them, and 0 without /proc."""
     try:
         return sum(file.is_socket() for file in Path("/proc/self/fd").iterdir())
     except FileNotFoundError:
@@ -140,15 +140,15 @@ def _count_sockets() -> int | None:
 
 
 def _bound_listener() -> None:
-    # No such option outside of Linux.
+    # Only Linux has this option.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         while not any(map(_bound, map(int, os.listdir("/proc/self/fd")))):  # noqa: PTH208  # Names are enough.
             sleep(_LISTENER_SECONDS)
 
 
 def _bound(number: int) -> bool:
-    """Return whether this file of the process is a socket that listens, whose connections are bounded now."""
-    # A file may be closed at any moment, most are no sockets, and each connection inherits what its listener has.
+    """Return whether a file is a listening socket, and then set the timeout that its connections inherit."""
+    # A file may be closed at any moment, and most are not sockets. A connection inherits the option of its listener.
     with suppress(OSError), _socket_of(number) as listener:
         if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)

@@ -1,8 +1,7 @@
-"""The exports under way, and the body of one, which is read from the database as its caller takes it.
+"""The exports under way, and the body of an export, which is read from the database as fast as its caller takes it.
 
-An export has a thread of the server while a piece is read, and a connection, on top of those of the other requests, so
-that none of them waits for it. Of a caller that stops reading PostgreSQL ends the session, and the system the
-connection.
+An export has a thread while it reads a piece, and a connection of its own, so that no other request waits for it. If
+the caller stops reading, PostgreSQL ends the session, and the operating system ends the connection.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -20,15 +19,15 @@ from api.observe.log import cause_of
 from api.request.error_codes import ErrorCode
 
 UNREAD_SECONDS = IDLE_SECONDS
-"""How long a caller may take for a piece."""
+"""How long a caller may take to read a piece."""
 
 LONGEST_SECONDS = 3600
-"""After which time an export ends unfinished: for as long, PostgreSQL keeps every row that was deleted meanwhile."""
+"""After this time an export is broken off: while it runs, PostgreSQL cannot remove any row that others delete."""
 
-# A piece that is sent at once.
+# The size of a piece, which is sent at once.
 _PIECE_BYTES = 1024 * 1024
 _FIRST_LINES, _MOST_LINES = 50, 5000
-# How long an export waits for its slot: a caller may have the last bytes of another before the server has ended it.
+# How long an export waits for a slot: its caller may have read another export before the server has ended that one.
 TAKE_SECONDS = 0.25
 RETRY_SECONDS = 10
 # How long a slot is kept for a tenant that was refused.
@@ -38,7 +37,7 @@ log = structlog.get_logger()
 
 
 class ExportsBusyError(TooManyRequests):
-    """This process has as many exports under way as it takes, of all tenants or of this one."""
+    """This process runs as many exports as it may, in total or for this tenant."""
 
     error_code = ErrorCode.EXPORTS_BUSY
     description = "As many exports are under way as there may be (LEADS_EXPORTS): try again later"
@@ -48,16 +47,16 @@ class ExportsBusyError(TooManyRequests):
 
 
 class Exports(Slots):
-    """The exports under way. No tenant has the only slot every time."""
+    """The exports under way. A slot is kept for a tenant that was refused, so that no other takes it every time."""
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
         self._given_back = Condition(self._lock)
-        # The tenants that were refused while they had no slot, the first of them first, and until when one is kept.
+        # The tenants that were refused while they held no slot, oldest first, and until when a slot is kept for each.
         self._refused: dict[str, float] = {}
 
     def take(self, *names: str) -> bool:
-        """Take a slot for a tenant. Return whether there was one soon."""
+        """Take a slot for a tenant. Returns whether one was free within TAKE_SECONDS."""
         with self._given_back:
             is_free = self._given_back.wait_for(lambda: self._take(*names), TAKE_SECONDS)
             if not is_free and not self._taken[names[0]]:
@@ -81,13 +80,13 @@ class Exports(Slots):
 
 
 class BrokenExportError(Exception):
-    """An export cannot go on. The server then ends the connection before the length that was announced is reached."""
+    """The export was broken off. The server ends the connection before it has sent the announced length."""
 
 
 class ExportStream(Iterator[bytes]):
     """Yields the lines of a snapshot in pieces.
 
-    `release` ends the snapshot, and gives the slot back. It is called at the end, whatever that is.
+    `release` ends the snapshot and gives the slot back. It is called at the end of the export, however it ends.
     """
 
     def __init__(self, source: Snapshot, release: Callable[[], None], correlation_id: str) -> None:
@@ -96,7 +95,7 @@ class ExportStream(Iterator[bytes]):
         self._is_closed = False
 
     def __next__(self) -> bytes:
-        """Return the next piece. Raises BrokenExportError where there is none although there should be."""
+        """Return the next piece. Raises BrokenExportError if the export cannot continue."""
         try:
             return next(self._pieces)
         finally:
@@ -104,9 +103,9 @@ class ExportStream(Iterator[bytes]):
                 self.close()
 
     def close(self) -> None:
-        """End the export, also before its end. The server calls it in any case."""
+        """End the export, even if lines are left. The server always calls it."""
         self._is_closed = True
-        # ValueError: a thread reads a piece, and ends it afterwards.
+        # ValueError: a thread is reading a piece, and closes the export afterwards.
         with suppress(BrokenExportError, ValueError):
             self._pieces.close()
 
@@ -114,7 +113,7 @@ class ExportStream(Iterator[bytes]):
 def _read(source: Snapshot, release: Callable[[], None], correlation_id: str) -> Generator[bytes]:
     ends, count = monotonic() + LONGEST_SECONDS, _FIRST_LINES
     try:
-        # Begun by then, it releases also where an error keeps the response from reaching the server.
+        # The generator has begun, so it releases even if an error keeps the response from reaching the server.
         yield b""
         while lines := source.read(count):
             piece = b"".join(lines)
@@ -129,7 +128,7 @@ def _read(source: Snapshot, release: Callable[[], None], correlation_id: str) ->
                 )
             _require_time(ends, f"it has taken more than {LONGEST_SECONDS} seconds")
     except Exception as error:
-        # Whatever it is, the caller must not take this for the end.
+        # Whatever it is, the caller must not take the lines before it for the whole export.
         log.warning("an export was broken off", reason=cause_of(error), correlation_id=correlation_id)
         raise BrokenExportError("The export was broken off: the line of the log before says why") from error
     finally:

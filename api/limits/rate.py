@@ -25,14 +25,14 @@ from api.request.record import Record, record
 LIMIT = HeaderNames.LIMIT.value
 REMAINING = HeaderNames.REMAINING.value
 RESET = HeaderNames.RESET.value
-# The same as draft-ietf-httpapi-ratelimit-headers has it, since its version 08.
+# The headers of draft-ietf-httpapi-ratelimit-headers, from its version 08 on.
 STANDARD = "RateLimit"
 STANDARD_POLICY = "RateLimit-Policy"
 POLICY = '"tenant"'
 # A store that does not answer must not delay the requests.
 STORE_TIMEOUT_SECONDS = 1
 STORE_PAUSE_SECONDS = 5
-# Of tenants that send requests within one window; each window takes some 200 bytes.
+# How many tenants are counted at once; each takes some 200 bytes.
 MAX_KEPT_WINDOWS = 100_000
 _LONGEST_KEY = 64
 
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 
 class Counted(NamedTuple):
-    """What is left of a limit after a request: `ends_at` in seconds since 1970."""
+    """What is left of the limit after a request; `ends_at` is in seconds since 1970."""
 
     left: int
     ends_at: int
@@ -49,16 +49,16 @@ class Counted(NamedTuple):
 
 
 class TenantLimit:
-    """One limit for the endpoints of a tenant, by the tenant of their path.
+    """One limit for all endpoints of a tenant, by the tenant of the path.
 
-    Flask-Limiter has the store, the strategy and the key, and its `limiter` counts: for the hook, and for answers from
-    memory. Its own hooks would find out at each request which limits apply, which takes ten times as long as to count.
+    Flask-Limiter provides the store, the strategy and the key, and its `limiter` counts, both for the hook and for
+    answers from memory. Its own hooks would look up the limits at each request, which takes ten times as long.
     """
 
     def __init__(self, app: Flask, config: Config) -> None:
         limit = parse(config.rate_limit)
         self._seconds = limit.get_expiry()
-        # What the strategy asks of a limit. For each request it would make the key of the tenant three times.
+        # What the strategy reads of a limit. Otherwise it would compute the key of the tenant three times a request.
         key_for = lru_cache(maxsize=4096)(limit.key_for)
         self._limit: Any = SimpleNamespace(amount=limit.amount, get_expiry=limit.get_expiry, key_for=key_for)
         self._amount = str(limit.amount)
@@ -67,12 +67,12 @@ class TenantLimit:
         self._store: Limiter | None = None
         if config.rate_limit_storage != MEMORY:
             self._store = _limiter(app, config.rate_limit_storage)
-        # When the store, which was away, is asked again; 0 while it answers.
+        # When a store that did not answer is asked again; 0 while it answers.
         self._pause_ends = 0.0
         self._policy = f"{POLICY};q={limit.amount};w={self._seconds}"
 
     def check(self, record: Record) -> None:
-        """Count a request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""
+        """Count a request, and say in the headers of its answer what is left. Raises TooManyRequests over the limit."""
         if not record.is_of_tenant:
             return
         counted = self.count(str(record.user_id))
@@ -111,7 +111,7 @@ class TenantLimit:
                 counted = self._hit(self._store, tenant)
             except StorageError as error:
                 STORE_FAILURES.inc()
-                # Once, however often it is tried until it is back.
+                # Logged once, however often the store is tried until it is back.
                 if not self._pause_ends:
                     log.warning("the store of the rate limit is away: counting in memory", cause=str(error))
                 self._pause_ends = monotonic() + STORE_PAUSE_SECONDS
@@ -124,7 +124,7 @@ class TenantLimit:
 
     def _hit(self, store: Limiter, tenant: str) -> tuple[bool, int, float]:
         if len(tenant) > _LONGEST_KEY:
-            # A caller may write any id. A tenant's is hardly ever so long.
+            # A caller may write any id; the id of a tenant is hardly ever this long.
             tenant = sha256(tenant.encode(errors="surrogatepass")).hexdigest()
         is_within = store.limiter.hit(self._limit, tenant)
         ends_at, left = store.limiter.get_window_stats(self._limit, tenant)
@@ -147,15 +147,15 @@ def _limiter(app: Flask, address: str) -> Limiter:
 
 
 def counting_alone() -> FixedWindowRateLimiter:
-    """Return what counts in this process alone, by any key."""
+    """Return a counter for this process alone, by any key."""
     return FixedWindowRateLimiter(WindowCounts())
 
 
 class WindowCounts(MemoryStorage):
     """Fixed windows that end at a whole second, counted by one process.
 
-    The store in memory of `limits` starts a thread every ten milliseconds of traffic, which looks at each window: a
-    request then takes 50 µs of processor time more, and 400 with 19,000 windows. It also holds any number of them.
+    The memory store of `limits` starts a thread for every ten milliseconds of traffic, which visits each window. That
+    costs a request 50 µs of processor time, and 400 µs with 19,000 windows. It also keeps any number of windows.
     """
 
     STORAGE_SCHEME = ["leads-memory"]  # noqa: RUF012  # As inherited.
@@ -165,10 +165,10 @@ class WindowCounts(MemoryStorage):
         self._lock = Lock()
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Return the requests of this window with this one."""
+        """Count a request, and return the number of requests in its window."""
         now = int(time())
         with self._lock:
-            # A window that ends later than a new one would is from before the clock was set back.
+            # A window that ends later than a new one would was made before the clock was set back.
             if not now < self.expirations.get(key, 0) <= now + expiry:
                 # The windows are in the order in which they began.
                 self.clear(key)
@@ -179,13 +179,13 @@ class WindowCounts(MemoryStorage):
             return self.storage[key]
 
     def get(self, key: str) -> int:
-        """Return the requests of a window that was counted; what it inherits would forget one that ends now."""
+        """Return the number of requests in a window; the inherited method would forget one that ends now."""
         return self.storage.get(key, 0)
 
     def _forget(self, now: int) -> None:
         """Drop the windows that are over.
 
-        Where many are not over, the older ones go too, because memory is bounded: their tenants may send a few requests
+        Memory is bounded, so if too many are still open, the older half goes too: their tenants may send a few requests
         more.
         """
         kept = [key for key, ends_at in self.expirations.items() if ends_at > now][-MAX_KEPT_WINDOWS // 2 :]

@@ -1,4 +1,4 @@
-"""Requests that wait for data as fresh as they ask for, on the event loop, where they hold no thread and no slot."""
+"""Requests that wait on the event loop until the data are fresh enough. They hold no thread and no slot."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,11 +10,11 @@ from api.database.statement import NOTHING_CLAIMED, TenantNowRow
 from api.request.error_codes import ErrorCode, RequestError
 
 MAX_WAITING = 100
-"""Requests of a process that wait for data, and as many that wait for a change; further ones are answered at once."""
+"""How many requests of a process wait for data, and as many for a change; further ones are answered at once."""
 
 WAIT_SECONDS = 1.0
 PROBE_EVERY_SECONDS = 0.01
-# A moment further ahead of the clock of the database is a mistake, such as a clock that is wrong.
+# A moment further ahead of the clock of the database is a mistake: the clock of the caller may be wrong.
 MOST_AHEAD = timedelta(minutes=1)
 
 
@@ -33,7 +33,7 @@ class StaleError(UnavailableError):
 
 
 def refusal_of(as_of: datetime, min_as_of: datetime, clock: datetime) -> StaleError | RequestError:
-    """Return why data are not as fresh as a request asks, by the clock of the database."""
+    """Return the error for data that are older than a request allows; `clock` is the time of the database."""
     if min_as_of <= clock + MOST_AHEAD:
         return StaleError(as_of, min_as_of)
     said = f"more than a minute ahead of it: that says {_exactly(clock)}"
@@ -43,7 +43,7 @@ def refusal_of(as_of: datetime, min_as_of: datetime, clock: datetime) -> StaleEr
 
 
 def is_fresh(as_of: datetime, min_as_of: datetime) -> bool:
-    """Return whether data as of one moment hold every change that was committed before another; both uncut."""
+    """Return whether data as of one moment contain every change committed before another; neither moment is cut."""
     return as_of >= min_as_of and as_of != NOTHING_CLAIMED
 
 
@@ -52,10 +52,10 @@ def _exactly(moment: datetime) -> str:
 
 
 async def wait_for_data(probe: Callable[[], Awaitable[TenantNowRow]], min_as_of: datetime) -> None:
-    """Return as soon as the data of a tenant are as fresh as that, by what `probe` reads of it.
+    """Return as soon as the data of a tenant, which `probe` reads, are as fresh as `min_as_of` demands.
 
-    Returns after WAIT_SECONDS in any case, and at once where they cannot be by then, or nothing can be known: the
-    answer will say so.
+    Returns after WAIT_SECONDS in any case; at once if the data cannot be fresh enough by then, or if the database does
+    not answer. The answer then says so.
     """
     loop = asyncio.get_running_loop()
     ends = loop.time() + WAIT_SECONDS

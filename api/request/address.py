@@ -1,4 +1,4 @@
-"""The Host of a request, and its endpoint, also for a method that the endpoint does not take."""
+"""Checks the Host of a request, and finds its endpoint, even for a wrong method."""
 
 from functools import lru_cache
 from ipaddress import ip_address
@@ -16,9 +16,9 @@ _LONGEST_HOST_SHOWN = 100
 
 
 def find_addressee(names: tuple[str, ...] | None, record: Record) -> None:
-    """Find the endpoint of a request, also of one with a wrong method, which is authenticated and counted like any.
+    """Find the endpoint of a request, even for a wrong method: such a request is authenticated and counted too.
 
-    Raises RequestError unless its one Host may be answered: see require_host.
+    Raises RequestError if the Host is not allowed: see require_host.
     """
     require_host(record.request.environ, names)
     request = record.request
@@ -33,9 +33,9 @@ def find_addressee(names: tuple[str, ...] | None, record: Record) -> None:
 def require_host(environ: WSGIEnvironment, names: tuple[str, ...] | None) -> None:
     """Raise RequestError for a request of HTTP/1.1 without a Host or with several, as RFC 9112 demands.
 
-    Also for a Host that is not localhost, a loopback address or one of the names, unless these are None. The owner of a
-    foreign page can let its name point to 127.0.0.1. A browser then takes this API for the server of that page, and
-    lets the page read all answers (DNS rebinding). The Host is still the foreign name.
+    Unless `names` is None, the Host has to be localhost, a loopback address or one of the names. This prevents DNS
+    rebinding: the owner of a foreign page can let its name point to 127.0.0.1, and a browser then lets that page read
+    the answers of this API. The Host of such a request is still the foreign name.
     """
     host = environ.get("HTTP_HOST", "")
     # Several headers of one name are joined by commas, which no host contains.
@@ -52,7 +52,7 @@ def require_host(environ: WSGIEnvironment, names: tuple[str, ...] | None) -> Non
         )
 
 
-# Callers send few different hosts, and a check takes 10 µs.
+# Callers send few different hosts, and each check takes 10 µs.
 @lru_cache(maxsize=64)
 def is_local(host: str, names: tuple[str, ...]) -> bool:
     """Return whether a Host is localhost, a loopback address or one of these names."""

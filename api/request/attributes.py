@@ -1,4 +1,4 @@
-"""The filters by attributes: reading them from a request, and resolving them by the catalog of attributes."""
+"""Reads the filters by attributes from a request, and resolves them by the catalog of attributes."""
 
 import json
 import re
@@ -79,7 +79,7 @@ class AttributeCondition:
 
     @property
     def names_read(self) -> list[str]:
-        """The parts of the read model that the condition reads, by their names."""
+        """The names of the parts of the read model that the condition reads."""
         return [
             name_read(level, self.name) if self.is_declared else name_read(level) for level in self.levels
         ]
@@ -89,7 +89,7 @@ class AttributeCondition:
 class Catalog:
     """The known attributes: those that the mapping declares, and the levels at which JSON gives any others.
 
-    `declared` is in the form in which `attribute_catalog` of the projector stores it. `unfilled` has the parts of the
+    `declared` has the form in which `attribute_catalog` of the projector stores it. `unfilled` has the parts of the
     read model that no build has filled yet, and `unfilled_names` their names, such as `attributes.lead.city`.
     """
 
@@ -275,7 +275,7 @@ def _alternatives(name: str, of_type: str | None, value: str, named: str) -> lis
 
 
 def _path_of_range(name: str, value: str) -> Path | None:
-    """Return the path of a number in a range, or of the text that is written so; None if the value is not a range."""
+    """Return the path of a number within a range, or of the same text; None if the value is not a range."""
     try:
         _, low, high = _number_range(value)
     except ValueError:
@@ -289,7 +289,7 @@ def _path_of_range(name: str, value: str) -> Path | None:
 def _scalars(of_type: str | None, value: str) -> Iterator[str]:
     """Return the JSON values that a text may stand for.
 
-    If the type is not known, these are all values that an answer prints so: 10 is a text and a number, 010 is a text.
+    If the type is not known, these are all values that print as this text: 10 is a text and a number, 010 is a text.
     """
     if of_type in (None, "text", "list"):
         yield json.dumps(value)
@@ -302,7 +302,7 @@ def _scalars(of_type: str | None, value: str) -> Iterator[str]:
 
 
 def _number_range(value: str) -> Range:
-    """Return the range of two numbers, of which one may be missing. Raises ValueError if the text is not one."""
+    """Return a range of numbers, of which one may be missing. Raises ValueError if the text is not a range."""
     first, last = map(trim, value.split(".."))
     if not (first or last) or not all(not end or _NUMBER.fullmatch(end) for end in (first, last)):
         raise ValueError(value)
@@ -311,7 +311,7 @@ def _number_range(value: str) -> Range:
 
 
 def _moment_range(of_type: str, bounds: Sequence[str]) -> Range:
-    """Return the range of two dates or times in their printed form. Raises ValueError if the texts are not one."""
+    """Return a range of dates or times in their printed form. Raises ValueError if the texts are not a range."""
     first, last = bounds
     if not (first.strip() or last.strip()):
         raise ValueError(bounds)

@@ -12,7 +12,7 @@ _TAKES = f'the body takes a JSON object such as {{"{PHONES}": ["918979556941"]}}
 
 
 def read_phones(body: bytes) -> list[str]:
-    """Return the canonical phones of a body, in its order. Raises RequestError, which says what is wrong."""
+    """Return the canonical phones of a body, in order. Raises RequestError, which says what is wrong."""
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -68,9 +68,9 @@ class Page:
     limit: int = DEFAULT_LIMIT
     offset: int = 0
     cursor: Cursor | None = None
-    # The position of the cursor, once it is known to belong to this query.
+    # The position in the cursor, once the cursor is known to belong to this query.
     position: Position | None = None
-    # The set and its order, the same for each spelling of a query.
+    # The set and its order as JSON, the same for every spelling of a query.
     asked: bytes = b""
     # The query string of the next page, without its cursor.
     query: str = ""
@@ -85,7 +85,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The checked parameters of a request; None for those that it does not give or its endpoint does not take."""
+    """The checked parameters of a request; None for those that it does not give or that its endpoint does not take."""
 
     page: Page = Page()
     sort_by: str = SORTS[0]
@@ -154,7 +154,7 @@ class Parameters:
 
     @property
     def names_attributes(self) -> bool:
-        """Whether the request can only be answered with the catalog of attributes."""
+        """Whether the request needs the catalog of attributes."""
         return bool(
             self.attributes
             or self.with_attributes

@@ -41,7 +41,7 @@ class Query:
         self.parameters = parameters
         self._schema = Schema.from_dict(dict(parameters))()
         self._result = _whole_buckets if operation == "getLeadSeries" else Parameters
-        # Clients repeat few query strings, and each always means the same.
+        # Clients repeat few query strings, and a query string always means the same.
         self._read_cached = lru_cache(maxsize=_MAX_CACHED_QUERIES)(self._read)
 
     def read(self, query_string: str, *path: str) -> Parameters:
@@ -49,7 +49,7 @@ class Query:
 
         `path` has the ids of the path, to which a cursor is bound.
         """
-        # Each request has another min_as_of, and another cursor.
+        # Requests with min_as_of or a cursor hardly ever repeat.
         is_new = "min_as_of" in query_string or "cursor" in query_string
         if len(query_string) > _MAX_CACHED_LENGTH or is_new:
             parameters = self._read(query_string)
@@ -85,13 +85,13 @@ class Query:
         _compare(loaded, given_as, errors)
         if errors:
             parts = [f"{name} {what}" for name, what in errors.items()]
-            # For an unknown name without a similar one.
+            # This helps if an unknown name is similar to none.
             if _UNKNOWN in errors.values():
                 parts.append(f"this endpoint takes {', '.join(self.parameters)}")
             raise RequestError("; ".join(parts), *_first(errors))
         if "limit" in loaded:
-            # These may change from page to page. Absent filters are left out, so that a new filter invalidates no
-            # cursor.
+            # The other parameters may change from page to page. Absent filters are left out, so that a new filter
+            # invalidates no cursor.
             others = (*OF_ONE_PAGE, *OF_ALL)
             asked = {
                 name: value for name, value in loaded.items() if name not in others and value is not None
@@ -132,7 +132,7 @@ class Query:
                 unknown[quoted(name)] = name
                 errors[quoted(name)] = _UNKNOWN
         else:
-            # Not for too many names: that takes longer than all else, and they are not misspellings.
+            # Too many names are not misspellings, and the comparison would take longer than all else.
             for key, name in unknown.items():
                 if near := nearest(name, self.parameters):
                     errors[key] += f" (did you mean {' or '.join(near)}?)"
@@ -144,7 +144,7 @@ def _first(errors: Mapping[str, str]) -> tuple[str, ErrorCode]:
     name, what = next(iter(errors.items()))
     if name == "cursor":
         return name, ErrorCode.BAD_CURSOR
-    # An unknown name is quoted.
+    # An unknown name is in quotes.
     parameter = "" if name == _NAMELESS else literal_eval(name) if name[0] in "'\"" else name
     return parameter, ErrorCode.UNKNOWN_PARAMETER if what.startswith(_UNKNOWN) else ErrorCode.BAD_VALUE
 

@@ -11,8 +11,8 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Request, g, request
 
-# Keys in the environment of a request: why Flask refuses its caller, who was checked before, and the key of its answer
-# in memory.
+# Keys in the environment of a request: the refusal of a caller who was checked in front of Flask, and the key of the
+# answer in memory.
 REFUSAL, KEY = "leads.refusal", "leads.key"
 
 OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs", "page"})
@@ -24,7 +24,7 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 @dataclass(slots=True)
 class Record:
-    """What the hooks, the view and the answer of a request share.
+    """The data that the hooks, the view and the answer of a request share.
 
     It holds the request, because Flask's `request` looks it up for each attribute, which takes 2 µs.
     """
@@ -35,8 +35,8 @@ class Record:
     correlation_id: str
     # The tenant of the path, or None.
     user_id: str | None = field(init=False)
-    # Whether it asks for data of a tenant: true for every endpoint outside OPEN_BLUEPRINTS. A preflight request
-    # (OPTIONS) has no credentials, and its answer no data.
+    # Whether it asks for data of a tenant: true for every endpoint outside OPEN_BLUEPRINTS. A request with OPTIONS
+    # needs no credentials, and its answer has no data.
     is_of_tenant: bool = field(init=False)
     # The raw query string.
     query: str = field(init=False)
@@ -46,19 +46,19 @@ class Record:
     caller: str | None = None
     # Seconds left of the rate limit's period, once the request was counted.
     limit_seconds_left: int | None = None
-    # The last row about its tenant (a Freshness), and how fresh it has to be.
+    # The last row about its tenant (a Freshness), and the min_as_of of the request.
     row: Any = None
     min_as_of: datetime | None = None
     # The number of results in the answer.
     rows: int = 0
-    # Headers of the answer, also if it is an error.
+    # Headers of the answer, even if it is an error.
     headers: dict[str, str] = field(default_factory=dict)
-    # For an answer that may be kept in memory: the length of its body before the timestamp, its tag, and when the clock
-    # may change it.
+    # For an answer that may be kept in memory: the length of its body before the timestamp, its tag, and the time until
+    # which it stands.
     opening: int = 0
     tag: str = ""
     stands_until: datetime | None = None
-    # Its body in the form in which it is sent, without the end.
+    # Its body as it is sent, without the end.
     body: Any = None
 
     def __post_init__(self) -> None:
@@ -89,14 +89,14 @@ def begin(clock: Clock) -> Record:
 
 
 def correlation_id(environ: WSGIEnvironment, now: datetime) -> str:
-    """Return the correlation id of a request if it gives a valid one, or else a new one.
+    """Return the correlation id that a request sends, if it is valid, and otherwise a new one.
 
     A new one is the milliseconds since 1970 and nine random hexadecimal digits.
     """
     sent = environ.get("HTTP_X_CORRELATION_ID")
     if sent is not None and _CORRELATION_ID.fullmatch(sent):
         return str(sent)
-    # It protects nothing, so it need not be secure.
+    # The id protects nothing, so it need not be secure.
     return f"{int(now.timestamp() * 1000)}-{random.getrandbits(36):09x}"
 
 

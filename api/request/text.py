@@ -46,10 +46,7 @@ def words(text: str) -> list[str]:
 
 
 def without_accents(text: str) -> str:
-    """Return the text without accents, in the form of the read model's texts for searches that ignore them.
-
-    The read model has the same rule, projector.without_accents in sql/definition/normalize.sql.
-    """
+    """Return the text without accents, by the rule of projector.without_accents in sql/definition/normalize.sql."""
     return normalize("NFC", _ACCENTS.sub("", normalize("NFD", text)))
 
 
@@ -108,7 +105,7 @@ def _in_utc(local: datetime) -> datetime:
 
 
 def read_min_as_of(query_string: str) -> datetime | None:
-    """Return the min_as_of of a query string; None if it has none or a bad one. The rest is not checked."""
+    """Return the min_as_of of a query string; None if it is missing or wrong. The rest is not checked."""
     texts = [value for name, value in query_pairs(query_string) if name == "min_as_of" and value]
     try:
         return read_exact_moment(texts[0]) if texts else None
@@ -119,7 +116,7 @@ def read_min_as_of(query_string: str) -> datetime | None:
 def query_pairs(query_string: str) -> Iterator[tuple[str, str]]:
     """Yield the names and trimmed values of a query string; bytes that are not UTF-8 become lone surrogates.
 
-    They are read one by one, so that a caller who has found enough errors can stop.
+    They are read one by one, so that the caller can stop after enough errors.
     """
     # A WSGI server passes the bytes of the query string on as Latin-1.
     text = query_string.encode("latin-1").decode(errors="surrogateescape")

@@ -1,7 +1,7 @@
-"""What changed since a token, as a page, or as a stream that goes on.
+"""The changes since a token, as a page or as a stream.
 
-There are two feeds: the newest state of each lead that was written, with the leads that went; and each change of the
-status of a lead, with those that were withdrawn.
+There are two feeds: the newest state of each lead that was written or deleted, and each change of the status of a lead
+that was written or withdrawn.
 """
 
 from functools import partial
@@ -62,14 +62,14 @@ def _changes(user_id: str, feed: Feed) -> Response:
 
 
 def _now(user_id: str, feed: Feed, parameters: Parameters) -> NowRow:
-    """Return where a feed is now. Raises UnavailableError while it cannot tell what comes next."""
+    """Return the present position of a feed. Raises UnavailableError while the feed cannot tell what comes next."""
     row = read_model().fetch(now_of(user_id), parameters)
     read_model().require_parts(row, feed.changes_since(user_id, after_all(row), parameters), parameters)
     return row
 
 
 def _wants_events(environ: WSGIEnvironment) -> bool:
-    """Return whether the caller would rather have a stream than a page."""
+    """Return whether the caller prefers a stream to a page."""
     accepted = environ.get("HTTP_ACCEPT", "")
     if environ["REQUEST_METHOD"].upper() != "GET" or EVENTS not in accepted:
         return False
@@ -122,7 +122,7 @@ def page_after(feed: Feed, token: Token, row: ChangesRow, parameters: Parameters
 
 
 def awaited_change(rule: Rule, user_id: str, environ: WSGIEnvironment) -> tuple[EventStream, float] | None:
-    """Return what a request to a feed waits for, as a stream, and for how many seconds; None if it does not wait."""
+    """Return the stream that a request to a feed waits for, and the seconds; None if the request does not wait."""
     feed = _FEEDS.get(rule.endpoint)
     if feed is None or _wants_events(environ):
         return None
@@ -132,7 +132,7 @@ def awaited_change(rule: Rule, user_id: str, environ: WSGIEnvironment) -> tuple[
             return None
         token = change_token.read(user_id, parameters.since, feed.name)
     except (BadRequest, TokenError):
-        # The view refuses it.
+        # The view answers with the error.
         return None
     return EventStream(user_id, feed.name, parameters, token, "", is_gone=False), parameters.wait
 
@@ -141,7 +141,7 @@ def _is_known(feed: Feed, token: Token, row: NowRow) -> bool:
     """Return whether this read model knows every change since the token."""
     pruned = feed.pruned(row)
     is_pruned = pruned and token.position.version <= pruned
-    # A token of the second history was given while the tenant was unknown: all leads came later.
+    # A token of the second history was given while the tenant was unknown, so all leads came later.
     histories = {history_of(row.place, row.epoch), history_of(row.place, None)}
     return not is_pruned and token.position <= after_all(row) and token.history in histories
 

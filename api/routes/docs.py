@@ -15,9 +15,9 @@ from api.routes.page import asks_who_calls, content_policy, example
 docs = Blueprint("docs", __name__)
 _CONFIG = {
     "app_name": "Leads API",
-    # By default a script would build this address from the host that the caller sends.
+    # By default a script would build this address from the Host of the request.
     "oauth2RedirectUrl": "/docs/oauth2-redirect.html",
-    # The other layout has a bar with the logo of Swagger at the top.
+    # The other layout has a bar with the logo of Swagger.
     "layout": "BaseLayout",
 }
 page: Blueprint = get_swaggerui_blueprint("/docs", "/docs/openapi.json", _CONFIG)
@@ -25,7 +25,7 @@ page: Blueprint = get_swaggerui_blueprint("/docs", "/docs/openapi.json", _CONFIG
 _document = cache(document)
 _PAGES = ("/docs", "/docs/index.html")
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
-# Swagger UI lacks a dark scheme, and some of what a screen reader needs.
+# These add what Swagger UI lacks: a dark scheme, and names for screen readers.
 _OWN = Path(__file__).parents[1] / "page" / "docs"
 _OWN_FILES = (
     b'<link rel="stylesheet" href="/docs/docs.css"><script src="/docs/docs.js" defer></script></head>'
@@ -36,9 +36,9 @@ _ICONS = ("img-src 'self' data:",)
 
 @page.after_request
 def _set_html(response: Response) -> Response:
-    """Declare the page as HTML, because the application declares answers without a type as JSON.
+    """Declare the page as HTML, because the default type of the application is JSON.
 
-    The policy lets the browser run the scripts of this folder and the one in the page, and call this API alone.
+    The policy lets the browser run the scripts of this folder and the inline one, and call only this API.
     """
     scripts: list[bytes] = []
     if request.path.rstrip("/") in _PAGES and response.status_code == HTTPStatus.OK:

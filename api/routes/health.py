@@ -20,14 +20,14 @@ from api.routes.read_model import NEVER_BUILT, read_model, require_built, state
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
-# If neither a scheduler nor cron has noted how often it refreshes.
+# Used if neither a scheduler nor cron has noted how often it refreshes.
 _LATE_SECONDS = 60.0
 
 _SEE_STATUS = "run `python -m projector status`, which says why"
 
 
 class Warned(NamedTuple):
-    """A problem that operators should know, although all answers are still true: a code and a sentence."""
+    """A problem that operators should know of although all answers are true: a code and a sentence."""
 
     code: str
     message: str
@@ -41,9 +41,9 @@ def live() -> Response:
 
 @health.get("/ready")
 def ready() -> Response:
-    """Answer 200 while the API can answer and tells the age of its data truly, with warnings; else 503 with the reason.
+    """Answer 200 while the API can answer and knows the age of its data, with warnings; otherwise 503 with the reason.
 
-    It cannot while nothing was ever built, the tables or keys cannot be read, or the data are older than
+    It answers 503 if nothing was ever built, if the tables or the keys cannot be read, or if the data are older than
     LEADS_READY_MAX_AGE.
     """
     model = read_model()
@@ -80,7 +80,7 @@ def _warnings(projection: ProjectionRow, as_of: datetime, age: float) -> Iterato
             f" yet: unless the next refresh corrects that, {_SEE_STATUS}",
         )
     elif not capture and age > (projection.late_after or _LATE_SECONDS):
-        # A gap or a feed that stands still already explains it.
+        # A capture gap or a feed that has stopped already explains the age.
         yield Warned("late", f"The data are not updated since {format_time(as_of)}: {_SEE_STATUS}")
 
 

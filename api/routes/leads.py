@@ -30,7 +30,7 @@ from api.response.errors import LeadNotFoundError
 from api.response.pagination import page_of_results
 from api.routes.read_model import parameters_of, read_model
 
-# A lead that is called so has no address.
+# A lead with one of these names has no address.
 NO_PHONES = ("stats", "facets", "lookup", "attributes", "status-history.ndjson", "status-history.csv")
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
@@ -46,8 +46,7 @@ def list_leads(user_id: str) -> Response:
     page = page_of_results(parameters.page, row.page, row.total)
     record().rows = len(page.results)
     pages = page.pagination
-    # Whoever is active in the last days of one moment is so in those of an earlier one too. So while no lead changes,
-    # as many of them are the same.
+    # While no lead changes, a time range can only lose leads as time passes. So the same total means the same leads.
     moving = pages if parameters.moves_with_the_clock else b""
     data = _fewer_keys(b"[%b]" % page.json, parameters.keys)
     return answer(
@@ -64,7 +63,7 @@ def lead_statistics(user_id: str) -> Response:
     return answer(row.statistics, moving=row.statistics, stands_until=row.stands_until)
 
 
-# No lead is in its way: one called `stats` has no address.
+# It hides no lead, because a lead called `stats` has no address.
 @leads.get("/stats/series")
 def lead_series(user_id: str) -> Response:
     """Count the leads of a tenant by day or hour."""
@@ -181,7 +180,7 @@ def _fewer_keys(printed: bytes, keys: Sequence[str] | None) -> bytes:
     """Return a printed lead, or a list of them, with these keys only, in their documented order; all for None."""
     if keys is None:
         return printed
-    # An attribute may be a number of more digits than a float has, so numbers stay as they are written.
+    # An attribute may be a number with more digits than a float keeps, so numbers stay as they are written.
     data = (
         json.loads(printed, parse_int=Fragment, parse_float=Fragment)
         if "attributes" in keys

@@ -1,10 +1,10 @@
-"""Answers that were given before, given again from memory: a function in front of Flask.
+"""Gives answers again from memory: a function in front of Flask.
 
-It understands nothing of a request. Flask alone parses, authorizes and answers one, and what it has answered with 200
-is kept under the request as it came, with the version of the tenant that PostgreSQL had read in the same statement. It
-is given again while the tenant has that version, which one small statement tells for all that ask within PROBE_SECONDS:
-so it holds exactly what a statement at that moment would have found. Whatever is not as plain as that, such as a caller
-who has to be looked up, a tenant who is busy or a failure, is left to Flask.
+It does not interpret requests. Flask alone parses, authorizes and answers them. An answer with 200 is kept under the
+raw request, with the version of the tenant that PostgreSQL read in the same statement. It is given again while the
+tenant has that version. One small statement, a probe, reads the version for all requests within PROBE_SECONDS, so an
+answer from memory is what a statement at that moment would have returned. Everything else, such as an unknown caller, a
+busy tenant or a failure, is left to Flask.
 """
 
 from collections import OrderedDict
@@ -34,30 +34,30 @@ from api.response.plain import Answer
 from api.routes.read_model import State
 
 PROBE_SECONDS = 0.01
-"""How long a probe, which read the version of a tenant, is remembered."""
+"""How long the result of a probe is used."""
 
 AHEAD_SECONDS = 0.007
-"""How old a probe is when the request that uses it begins the next one, for which nobody then has to wait."""
+"""A request that uses a probe of this age begins the next one, so that no request has to wait for it."""
 
-# An answer is given again for so long, and is gone from memory one sweep later: 60 seconds after an erasure at most.
+# An answer is given again for this long, and dropped one sweep later: at most 60 seconds after an erasure.
 AGE_SECONDS = 50.0
 SWEEP_SECONDS = 10.0
-# How long a request waits for the probe of another one before it is left to Flask.
+# How long a request waits for the probe of another request before it is left to Flask.
 PATIENCE_SECONDS = 0.05
 
 KEY_HEADERS = ("Host", "Accept-Encoding", "Origin", "Authorization")
-"""What of a request decides on its answer, beside method, path and query. The last one is kept as a digest."""
+"""The headers that decide on an answer, besides method, path and query. The last one is kept as a digest."""
 
 OWN_HEADERS = ("If-None-Match", "X-Correlation-Id")
-"""What this module reads of a request itself."""
+"""The headers that this module reads itself."""
 
 FLASKS_HEADERS = ("Content-Length", "Transfer-Encoding", "Upgrade")
-"""What leaves a request to Flask."""
+"""A request with one of these headers is left to Flask."""
 
 _METHODS = ("GET", "HEAD")
-# What an entry takes in memory, about, beside its key and its body.
+# About how many bytes an entry takes besides its key and its body.
 _ENTRY_BYTES = 2048
-# What 304 does not have.
+# The headers that 304 does not have.
 _OF_BODY = (b"Content-Type", b"Content-Encoding", b"Link", b"X-Total-Count")
 
 _PLAIN_KEY = tuple(map(environ_key, KEY_HEADERS[:-1]))
@@ -67,9 +67,9 @@ Key = tuple[str | bytes | None, ...]
 
 
 def key_of(environ: WSGIEnvironment) -> Key | None:
-    """Return a request as it came; None for one that only Flask answers."""
+    """Return the key of a request; None for a request that only Flask answers."""
     method, get = environ["REQUEST_METHOD"], environ.get
-    # Whether a request may come without a Host depends on its version of HTTP, which is not in the key.
+    # Whether a request may lack the Host depends on its version of HTTP, which the key does not have.
     if method not in _METHODS or any(map(get, _FLASKS)) or not get(_PLAIN_KEY[0]):
         return None
     credential = get(CREDENTIAL)
@@ -78,7 +78,7 @@ def key_of(environ: WSGIEnvironment) -> Key | None:
 
 
 def _noted_key(environ: WSGIEnvironment) -> Key | None:
-    """Return the key of a request, which its environment keeps: it is looked for in front of Flask, and kept behind."""
+    """Return the key of a request. Its environment keeps the key, which is needed in front of Flask and behind it."""
     if KEY not in environ:
         environ[KEY] = key_of(environ)
     key: Key | None = environ[KEY]
@@ -86,7 +86,7 @@ def _noted_key(environ: WSGIEnvironment) -> Key | None:
 
 
 class VersionProbe(NamedTuple):
-    """What a tenant was found to be, when the probe began by the monotonic clock, and the headers of that."""
+    """The state of a tenant, its headers, and when the probe began, by the monotonic clock."""
 
     row: TenantNowRow
     at: float
@@ -99,9 +99,9 @@ class Tenant:
 
     user_id: str
     probe: VersionProbe | None = None
-    # When a caller was told of something newer than that, by the monotonic clock.
+    # When a caller was last sent something newer than the probe, by the monotonic clock.
     notified_at: float = 0.0
-    # Whoever probes has it.
+    # The lock that a probe holds.
     probing: Lock = field(default_factory=Lock)
 
     def remembered(self) -> VersionProbe | None:
@@ -112,7 +112,7 @@ class Tenant:
 
 @dataclass(slots=True, eq=False)
 class CachedAnswer:
-    """An answer, and when it may be given again."""
+    """An answer, and the conditions under which it may be given again."""
 
     user_id: str
     route: str
@@ -125,18 +125,18 @@ class CachedAnswer:
     body: OpenBody
     # By the monotonic clock.
     ends: float = field(default_factory=lambda: monotonic() + AGE_SECONDS)
-    # About how many bytes it takes, with its key.
+    # About how many bytes the entry takes, with its key.
     size: int = 0
 
 
 class Answers:
-    """The answers in memory: a bounded number of bytes, of which those go first that were used least recently."""
+    """The answers in memory, up to a number of bytes; the least recently used answer goes first."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most = most_bytes
         self._bytes = 0
         self._lock = Lock()
-        # The one that was used least recently is the first.
+        # The least recently used answer is the first.
         self._cached: OrderedDict[Key, CachedAnswer] = OrderedDict()
         self._tenants: dict[str, Tenant] = {}
         self._sweep: Timer | None = None
@@ -151,7 +151,7 @@ class Answers:
             return cached, self._tenants[cached.user_id]
 
     def keep(self, key: Key, answer: CachedAnswer) -> None:
-        """Keep an answer, unless it alone would take all of the memory."""
+        """Keep an answer, unless it alone exceeds the memory."""
         answer.size = _ENTRY_BYTES + len(answer.body.start) + sum(map(len, filter(None, key)))
         if answer.size > self._most:
             return
@@ -166,7 +166,7 @@ class Answers:
             self._sweep_later()
 
     def note(self, user_id: str, row: Freshness) -> None:
-        """Use no probe of a tenant that began before a caller was told of something newer: nobody sees it go back."""
+        """Discard an older probe once a caller was sent something newer, so that no caller sees the tenant go back."""
         tenant = self._tenants.get(user_id)
         probe = tenant and tenant.probe
         if tenant and (not probe or _notice_of(row) != _notice_of(probe.row)):
@@ -189,7 +189,7 @@ class Answers:
             self._sweep.start()
 
     def drop_old(self) -> None:
-        """Drop what is too old to be given again, and look again in SWEEP_SECONDS while there is anything."""
+        """Drop the answers that are too old, and sweep again in SWEEP_SECONDS while any are left."""
         with self._lock:
             for key in [key for key, answer in self._cached.items() if answer.ends <= monotonic()]:
                 self._drop(key)
@@ -200,12 +200,12 @@ class Answers:
 
 
 def _notice_of(row: Freshness) -> tuple[bytes | None, datetime | None, bytes | None]:
-    """Return what a caller is told of a tenant as a whole."""
+    """Return what the headers of an answer tell of the whole tenant."""
     return row.version, row.as_of, row.tenant_name
 
 
 class AnswerCache:
-    """The function in front of Flask, and the hook by which it keeps what Flask has answered."""
+    """The function in front of Flask, and the hook that keeps the answers of Flask."""
 
     def __init__(self, parts: State) -> None:
         self._parts = parts
@@ -228,11 +228,11 @@ class AnswerCache:
         return answer
 
     def answer_at_once(self, environ: WSGIEnvironment) -> Answer | None:
-        """Return an answer from memory that has not to wait for PostgreSQL; None where there is none."""
+        """Return an answer from memory if it need not wait for PostgreSQL; otherwise None."""
         return self._answer(environ, self._probe_ahead)
 
     def keep(self, response: Response, record: Record) -> Response:
-        """Keep the answer of Flask to a request, if it may be given again. Returns it."""
+        """Keep an answer of Flask if it may be given again. Returns it."""
         request, user_id = record.request, record.user_id
         if record.row is None or user_id is None:
             return response
@@ -259,7 +259,7 @@ class AnswerCache:
     def _answer(
         self, environ: WSGIEnvironment, probe_of: Callable[[Tenant], VersionProbe | None]
     ) -> Answer | None:
-        """Return an answer that is given again, by a probe of its tenant; None where Flask has to answer."""
+        """Return an answer from memory, checked by a probe of its tenant; None if Flask has to answer."""
         key = _noted_key(environ)
         entry = None if key is None else self._answers.find(key)
         if entry is None:
@@ -276,7 +276,7 @@ class AnswerCache:
         tags = known_tags(environ) or ()
         is_by_version = cached.tag in tags and cached.min_as_of is None and is_of_version(cached.tag)
         own = dict(probe.headers)
-        # Last of all, because Flask counts what is left to it.
+        # This comes last, because Flask counts the requests that are left to it.
         if limit is not None and not is_by_version:
             counted = limit.count(cached.user_id)
             if counted.is_beyond:
@@ -301,10 +301,10 @@ class AnswerCache:
         return status, [*headers, *encoded(own.items())], body
 
     def _probe(self, tenant: Tenant) -> VersionProbe | None:
-        """Return a probe of the tenant that began within PROBE_SECONDS; None if there is none soon."""
+        """Return a probe of the tenant that began within PROBE_SECONDS; None if there is none in time."""
         if (probe := tenant.remembered()) is not None:
             return probe
-        # Meanwhile the request counts as one that is being answered.
+        # Meanwhile the request counts as in flight.
         with IN_FLIGHT.track_inprogress():
             if not tenant.probing.acquire(timeout=PATIENCE_SECONDS):
                 return None
@@ -314,7 +314,7 @@ class AnswerCache:
             return probe
 
     def _probe_ahead(self, tenant: Tenant) -> VersionProbe | None:
-        """Return the last probe if it may be used, and begin the next one before it may not."""
+        """Return the last probe if it may be used, and begin the next one before it expires."""
         probe = tenant.remembered()
         if probe and probe.at < monotonic() - AHEAD_SECONDS and tenant.probing.acquire(blocking=False):
             ask = partial(self._ask, tenant)
@@ -323,7 +323,7 @@ class AnswerCache:
         return probe
 
     def _ask(self, tenant: Tenant) -> VersionProbe | None:
-        """Probe a tenant, and give back the lock for it. Return None where Flask has to say what is wrong."""
+        """Probe a tenant, and release its lock. Returns None after an error, which Flask then answers."""
         at = monotonic()
         try:
             row = self._parts.read_model.look(tenant_now(tenant.user_id))
@@ -335,12 +335,12 @@ class AnswerCache:
         return tenant.probe
 
     def _stands(self, cached: CachedAnswer, probe: VersionProbe) -> bool:
-        """Return whether an answer is what PostgreSQL would have found at the moment of a probe."""
+        """Return whether an answer equals what PostgreSQL would have returned at the time of a probe."""
         row = probe.row
         if row.state != cached.state:
             return False
         if cached.stands_until is not None:
-            # Only a test gives another moment than the clock of the database.
+            # Only tests use another clock than that of the database.
             clock = self._parts.now() or row.clock + timedelta(seconds=monotonic() - probe.at)
             if clock > cached.stands_until:
                 return False

@@ -53,7 +53,7 @@ def serve(config: Config, address: str, shared_folder: str) -> WSGIServer:
 
     @contextmanager
     def own_database() -> Iterator[Database]:
-        # A connection for each scrape, so that a worker that is forked meanwhile inherits none.
+        # Each scrape has a connection of its own, so that a worker that is forked meanwhile inherits none.
         with turns, closing(Database(config)) as database:
             yield database
 
@@ -64,12 +64,12 @@ def serve(config: Config, address: str, shared_folder: str) -> WSGIServer:
 
 
 class _Handler(WSGIRequestHandler):
-    """Like the handler of prometheus_client, but with a timeout for callers that send nothing."""
+    """The handler of prometheus_client, with a timeout for callers that send nothing."""
 
     timeout = 10
 
     def handle(self) -> None:
-        """Answer one request; end silently if none comes."""
+        """Answer one request; end silently if the caller sends none."""
         with suppress(OSError):
             super().handle()
 
@@ -78,7 +78,7 @@ class _Handler(WSGIRequestHandler):
 
 
 class AllMetrics(Collector):
-    """The counts of all workers, and what the database says at the moment of a scrape.
+    """The counts of all workers, and the state of the database at the time of a scrape.
 
     `shared_folder` is the folder in which several workers count, or "" for a single worker.
     """

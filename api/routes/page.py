@@ -1,6 +1,7 @@
 """The page for people: a shell, whose modules call the public endpoints like any other client.
 
-Also the tenants and the lead with which it and the API reference begin, if the API does not authenticate.
+If the API does not authenticate, this module also chooses the tenants and the lead that the page and the API reference
+show first.
 """
 
 import re
@@ -19,7 +20,7 @@ from api.plan.projection import FIRST_TENANTS, MOST_LISTED, tenant_now
 from api.request.query import QUERIES
 from api.routes.read_model import read_model, state
 
-# The tenant in the examples of the API reference, which the demo data have.
+# The tenant of the demo data, which the examples of the API reference name.
 REFERENCE_TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 
 _FOLDER = Path(__file__).parents[1] / "page"
@@ -57,7 +58,7 @@ def content_policy(*inline_scripts: bytes, more: tuple[str, ...] = ()) -> str:
     )
 
 
-# Browsers that know trusted types take no text for markup, whatever a module does.
+# Browsers that support trusted types never parse a text as markup, whatever a module does.
 _POLICY = content_policy(
     more=("img-src 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'")
 )
@@ -71,7 +72,7 @@ def _restrict(response: Response) -> Response:
 
 @page.get("/")
 def show() -> Response:
-    """Print the shell, with a choice of tenants if the API does not authenticate."""
+    """Print the shell; if the API does not authenticate, with a choice of tenants."""
     tenants, names, problem = [], {}, None
     try:
         tenants = _read_tenants()

@@ -1,4 +1,4 @@
-"""The parts of an application that its routes use, and their reads of the read model: 503 until it was built."""
+"""The parts of an application that its routes use, and its reads of the read model, which fail until it is built."""
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -33,10 +33,10 @@ from api.response.body import Headers, note_freshness
 from api.response.plain import PlainAnswers
 
 NEVER_BUILT = "The read model was never built"
-# How long the attributes that there are, are remembered.
+# How long the catalog of attributes is used.
 CATALOG_SECONDS = 1.0
 
-# Of a statement that no parameter of a request decides on.
+# The parameters of a statement that depends on no parameter of a request.
 NOTHING_ASKED = Parameters()
 
 Answer = TypeVar("Answer", bound=Freshness)
@@ -46,9 +46,9 @@ class ReadModel:
     """The read model behind the endpoints.
 
     The first build fills the tables in one transaction that locks them, so a request before its end would wait for it.
-    Until this process has seen that a build has ended, and has filled every part, each request therefore looks at
-    `projection` first. Afterwards no request does, unless a failure or an answer without as_of suggests that the read
-    model was installed anew, or an answer says that a part is not filled.
+    Therefore each request first reads `projection`, until this process has seen that a build has ended and filled every
+    part. Later requests do so only after a failure or an answer without as_of, which suggest that the read model was
+    installed anew, or after an answer that says that a part is not filled.
     """
 
     def __init__(self, database: Database, clock: Clock | None = None) -> None:
@@ -64,7 +64,7 @@ class ReadModel:
         parameters: Parameters = NOTHING_ASKED,
         read: Callable[[BoundStatement[Answer]], Answer] | None = None,
     ) -> Answer:
-        """Return the first row of the statement of a request, and have its headers say how fresh the answer is.
+        """Return the first row of the statement of a request, and put the freshness into the headers of its answer.
 
         Raises UnavailableError if the read model, or a part that the request reads, was never built, or if it cannot be
         read now; and what `refusal_of` returns if the row is older than the parameters allow.
@@ -82,9 +82,9 @@ class ReadModel:
         read: Callable[[BoundStatement[Answer]], Answer] | None = None,
         noted: Record | None = None,
     ) -> Answer:
-        """Return the first row of a statement, which `read` reads. Raises UnavailableError as fetch.
+        """Return the first row of a statement, which `read` reads. Raises UnavailableError as fetch does.
 
-        The headers of the request that is `noted` say how fresh it is; without one the caller makes them.
+        The freshness goes into the headers of the answer to the request `noted`, if there is one.
         """
         if self._clock is not None:
             statement = statement.at(self._clock())
@@ -100,9 +100,9 @@ class ReadModel:
         return row
 
     def attributes(self) -> Catalog:
-        """Return the attributes that there are, read within the last second. Raises UnavailableError as fetch does.
+        """Return the catalog of attributes, read within the last second. Raises UnavailableError as fetch does.
 
-        While one is not filled they are read each time: it may be at any moment.
+        While a part is not filled, the catalog is read each time, because the part may be filled at any moment.
         """
         if self._attributes is not None:
             read, known = self._attributes
@@ -117,10 +117,10 @@ class ReadModel:
         return known
 
     def resolved(self, parameters: Parameters) -> Parameters:
-        """Return the parameters with what they mean by the attributes that there are.
+        """Return the parameters, resolved by the catalog of attributes if they name any.
 
-        Raise RequestError for the name of an attribute that there is not, and for a value that it cannot have, and
-        UnavailableError for a filter or a facet by one that no build has filled.
+        Raises RequestError for an unknown attribute and for a value that it cannot have, and UnavailableError for a
+        filter or a facet by an attribute that no build has filled.
         """
         if not parameters.names_attributes:
             return parameters
@@ -129,9 +129,9 @@ class ReadModel:
         return resolved
 
     def require_built(self, statement: BoundStatement[Any] | None = None) -> None:
-        """Raise UnavailableError if the read model was never built, as far as this process has seen.
+        """Raise UnavailableError if the read model was never built, or if a statement reads a part that is not filled.
 
-        Or if the statement reads a part that is not filled: PostgreSQL knows nothing of its rows yet, and may be slow.
+        PostgreSQL has no statistics of such a part yet, so it may be slow. Once all is filled, this reads nothing.
         """
         if self._is_whole:
             return
@@ -144,7 +144,7 @@ class ReadModel:
     def require_parts(self, row: Freshness, statement: BoundStatement[Any], parameters: Parameters) -> None:
         """Raise UnavailableError if a statement reads a part of the read model that is not filled, as its row says.
 
-        Or if the parameters name attributes by what was filled at another moment.
+        Also raised if the parameters were resolved when other parts were filled.
         """
         if parameters.unfilled != row.unfilled and parameters.names_attributes:
             self._attributes = None
@@ -165,10 +165,7 @@ class ReadModel:
             )
 
     def require_tables(self) -> None:
-        """Raise UnavailableError unless this API may read every table, with every column that it knows.
-
-        And unless PostgreSQL itself keeps the rows of other tenants from each session.
-        """
+        """Raise UnavailableError unless the API may read all its columns, and row security protects every table."""
         missing = self._read(TABLES_STATE, self.database.fetch).unprotected
         if missing is not None:
             raise UnavailableError(
@@ -183,7 +180,7 @@ class ReadModel:
             return read(statement)
         except TablesMissingError as error:
             self._is_whole = False
-            # A read model that is installed has tables of another version.
+            # The read model is installed, so its tables are of another version.
             self.require_built()
             self._is_whole = False
             raise UnavailableError(OTHER_VERSION, ErrorCode.OTHER_VERSION) from error
@@ -202,32 +199,32 @@ def require_built(state: ProjectionRow) -> None:
 
 @dataclass(slots=True)
 class State:
-    """What an application has made once, for all of its requests."""
+    """The parts of an application, made once for all requests."""
 
     config: Config
     # Of a test; see create_app.
     clock: Clock | None
     database: Database
     admission: Admission
-    # None where the API asks nobody who calls.
+    # None if the API does not authenticate.
     authorizer: Authorizer | None
-    # None where there is none.
+    # None without a rate limit.
     limit: TenantLimit | None
     read_model: ReadModel
     exports: Exports
-    # Of event streams; they have no thread and no connection to the database of their own.
+    # The slots of event streams, which hold no thread and no connection to the database.
     streams: Slots
-    # None where there are no traces.
+    # None without tracing.
     tracing: Any
     log: RequestLog
     # Headers that are the same on every answer.
     constant: dict[str, str]
     plain: PlainAnswers
-    # Returns status, headers and body of an answer, or None where that may take time.
+    # Returns status, headers and body of an answer; None if it would have to wait.
     answer_at_once: Callable[[WSGIEnvironment], tuple[int, Headers, bytes] | None] = lambda _: None
 
     def now(self) -> datetime | None:
-        """Return what time it is for the windows of an answer; None leaves that to the clock of the database."""
+        """Return the time of a test; None stands for the clock of the database."""
         return self.clock and self.clock()
 
 

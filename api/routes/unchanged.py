@@ -1,6 +1,6 @@
-"""Answers a caller who already has the present answer, by the version of the tenant alone.
+"""Answers 304 to a caller who has the present answer, by the version of the tenant alone.
 
-A tag made from a version came with an answer of this very address. So the address is valid, and needs no further check.
+A tag that is made from a version came with an answer of this address, so the address needs no further check.
 """
 
 from urllib.parse import unquote_plus
@@ -17,7 +17,7 @@ _METHODS = ("GET", "HEAD")
 
 
 def answer_unchanged(record: Record) -> Response | None:
-    """Return 304 if the request has the tag of the tenant's present version; else None, and the request goes on."""
+    """Return 304 if the request has the tag of the tenant's present version; None lets the request continue."""
     request, user_id = record.request, record.user_id
     tags = known_tags(request.environ)
     if (
@@ -27,7 +27,7 @@ def answer_unchanged(record: Record) -> Response | None:
         or request.method not in _METHODS
         or not any(map(is_of_version, tags))
         or "\0" in request.path
-        # For such a request the freshness is compared when its rows are read.
+        # The freshness of such a request is checked when its rows are read.
         or "min_as_of" in unquote_plus(record.query)
     ):
         return None

@@ -41,7 +41,7 @@ Hook = Callable[[Record], Any]
 def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     """Return an application with its own pool of connections and its own rate limit.
 
-    Only a test says by `clock` what time it is. Else the clock of the database decides what a window has.
+    Only tests pass a `clock`. Otherwise the clock of the database decides which leads a time range has.
     """
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
     app = Flask("api", static_folder=None)
@@ -60,7 +60,7 @@ def create_app(config: Config, *, clock: Clock | None = None) -> Flask:
     if config.page:
         app.register_blueprint(page)
     if memory is not None:
-        # A trace begins in front of Flask, and a store that counts for several processes has to be waited for.
+        # A trace begins in front of Flask, and a shared store of the rate limit would make an answer wait.
         if parts.tracing is None and config.rate_limit_storage == MEMORY:
             parts.answer_at_once = memory.answer_at_once
         app.wsgi_app = memory.in_front_of(app.wsgi_app)  # type: ignore[assignment,method-assign]
@@ -96,16 +96,17 @@ def _parts(app: Flask, config: Config, clock: Clock | None) -> State:
 
 
 def _hook_in(app: Flask, parts: State, after: list[After]) -> None:
-    """Have each request pass what _before() yields, and each answer what _after() does, with the constant headers.
+    """Have each request pass what _before() yields, and each answer what _after() yields and the constant headers.
 
-    Flask gets one function of each kind: it would ask of every function, at every request, whether it is a coroutine.
+    Flask gets one function of each kind, because it checks at every request whether each of its functions is a
+    coroutine.
     """
     before = [*filter(None, _before(parts))]
 
     @app.before_request
     def answer_before() -> Any:  # noqa: ANN401  # Whatever Flask takes for an answer.
         begun = begin(parts.clock or system_clock)
-        # It counts as one that is being answered.
+        # The request counts as in flight from here on.
         IN_FLIGHT.inc()
         for hook in before:
             if (answer := hook(begun)) is not None:
@@ -127,30 +128,30 @@ def _hook_in(app: Flask, parts: State, after: list[After]) -> None:
 
 
 def _before(parts: State) -> Iterator[Hook | None]:
-    """Yield what each request passes before its endpoint, in this order; the first that answers or raises ends it.
+    """Yield the hooks that a request passes before its endpoint; the first one that answers or raises ends it.
 
-    Each gets the record of the request.
+    Each hook gets the record of the request.
 
-    Who calls and for which tenant comes first, then how much that tenant asks for, then what is asked. What a stranger
-    sends ends early, so that it takes nothing from a tenant.
+    The hooks first check who calls and for which tenant, then the rate limit of the tenant, then the request itself. A
+    request of a stranger ends early, so that it takes nothing from a tenant.
     """
     config = parts.config
-    # It says to which host it was sent: while nobody has decided who may read, one of this machine. A method that its
-    # endpoint does not take changes nothing of what follows.
+    # The Host is allowed: only this machine while LEADS_AUTH is not set. The endpoint is found even for a wrong method,
+    # so that the following hooks apply.
     yield partial(find_addressee, None if config.auth.methods else config.host_names)
-    # A browser that asks what a page may do is told so, before anything is asked or counted.
+    # A preflight request of a browser is answered before credentials are checked or anything is counted.
     yield Cors(config.cors_origins).answer_preflight if config.cors_origins else None
-    # Nobody has to show who asks what an address takes.
+    # OPTIONS needs no credentials.
     yield _answer_options
-    # Its caller shows who it is, and that it may read this tenant.
+    # The caller has credentials that may read this tenant.
     yield parts.authorizer.check if parts.authorizer else None
-    # Its ids have a length that there can be.
+    # The ids of the path are no longer than the platform stores.
     yield _refuse_long_ids
-    # A caller who has the answer of the tenant's present version is told so, which does not count against the limit.
+    # A caller who has the answer of the tenant's present version gets 304, which does not count against the limit.
     yield _answer_unchanged
-    # It counts against the rate limit of its tenant.
+    # The request counts against the rate limit of its tenant.
     yield parts.limit.check if parts.limit else None
-    # Its path and its body can be read. The parameters are read by the endpoint.
+    # The path and the body can be read. The endpoint reads the parameters.
     yield _refuse_unreadable_request
 
 
@@ -159,7 +160,7 @@ def _answer_unchanged(record: Record) -> Response | None:
 
 
 def _answer_options(record: Record) -> Response | None:
-    """Return the methods that an address takes to a request that asks for them; None for any other request."""
+    """Answer OPTIONS with the methods that an address takes; None for any other request."""
     request = record.request
     if request.method != "OPTIONS" or request.routing_exception is not None:
         return None
@@ -167,20 +168,20 @@ def _answer_options(record: Record) -> Response | None:
 
 
 def _after(parts: State, memory: AnswerCache | None) -> Iterator[After | None]:
-    """Yield what each answer passes, in this order, an error too."""
+    """Yield the hooks that each answer passes, in this order; errors pass them too."""
     config = parts.config
-    # It gets smaller for a caller who takes it so.
+    # It is compressed if the caller accepts that.
     yield compression.compress if config.compression else None
-    # The page of an allowed origin may read it.
+    # Pages of allowed origins may read it.
     yield Cors(config.cors_origins).put_headers if config.cors_origins else None
-    # It is kept in memory, if it may be given again.
+    # It is kept in memory if it may be given again.
     yield memory.keep if memory else None
-    # It counts, with its time, it is a line in the log, and its span says what became of it.
+    # Its time is counted, a line is logged, and its span is completed.
     yield parts.log.write_response
 
 
 def _varies_by(config: Config) -> Iterator[str]:
-    """Yield the headers of a request that decide on its answer."""
+    """Yield the headers of a request on which its answer depends."""
     if config.compression:
         yield "Accept-Encoding"
     if config.auth.is_on:
@@ -193,7 +194,7 @@ def _varies_by(config: Config) -> Iterator[str]:
 def _refuse_long_ids(record: Record) -> None:
     """Raise RequestError for an id that is longer than the platform can store."""
     for name, value in (record.request.view_args or {}).items():
-        # A method that is not taken is refused as such.
+        # A wrong method is refused as such.
         if len(value) > MAX_ID_LENGTH and record.request.routing_exception is None:
             raise RequestError(f"{name} is longer than {MAX_ID_LENGTH} characters", name, ErrorCode.BAD_ID)
 

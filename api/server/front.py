@@ -1,8 +1,8 @@
-"""The ASGI application of a worker: each request passes stages, and the first one that has an answer gives it.
+"""The ASGI application of a worker: a request passes stages, and the first stage that has an answer gives it.
 
-`Loop` begins each request in the thread of the server that hands it over. An answer from memory ends there; one that
-Flask gives goes on in a thread, when it is the caller's turn; and what waits for data, a change or a body waits on the
-event loop. Flask runs once for a request.
+`Loop` begins each request in the thread of the server that hands it over. An answer from memory ends there. For an
+answer from Flask, the request continues in a thread when its turn comes. A request that waits for data, a change or its
+body waits on the event loop. Flask runs at most once for a request.
 """
 
 import asyncio
@@ -50,33 +50,33 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Body = bytes | ExportStream | EventStream
 Given = tuple[int, Headers, Body]
-"""Status, headers and body of an answer, which may go on."""
+"""Status, headers and body of an answer; the body may be a stream or an export."""
 
 _GOES_ON = (ExportStream, EventStream)
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS = 10.0
-"""How long a caller may take for a body, which is short, once it is read."""
+"""How long a caller may take to send a body, which is short."""
 
 _RELEASE_SECONDS = 0.2
-"""How long the server may take to let go of a body that is read no more.
+"""How long the server may take to release a body that is no longer read.
 
-It does not say when it has, and leaves the connection open if the answer is sent before.
+It does not report when it has, and leaves the connection open if the answer is sent before.
 """
 
 REPEATED = frozenset({"/health/ready", "/metrics"})
 REPEAT_SECONDS = 0.5
-"""How long the answers of REPEATED are given again. Whoever looks does so every few seconds."""
+"""How long the answers of REPEATED are given again; probes and scrapes come every few seconds."""
 
 HELD_SECONDS = 1.0
 _LATE = f"The body did not arrive within {BODY_SECONDS:g} seconds"
-# Of address and headers. At some longer head the server itself says 431, without a body.
+# The most bytes of address and headers. For a still longer head the server itself answers 431, without a body.
 MAX_HEAD_BYTES = 32 * 1024
 _LARGE = "The address and the headers of the request have more than 32 KiB together"
 _READS = ("GET", "HEAD")
 _WAITS = ("min_as_of", "wait")
 _CONSTANT = {
     "SCRIPT_NAME": "",
-    # Werkzeug would take the address of this machine for what the caller has named.
+    # Without it, Werkzeug would take the address of this machine for the Host of the request.
     "HTTP_HOST": "",
     "wsgi.version": (1, 0),
     "wsgi.input_terminated": True,
@@ -88,7 +88,7 @@ _CONSTANT = {
 
 
 class _Repeat(NamedTuple):
-    """The last answer of one of REPEATED, until when it is given again, and to which request."""
+    """The last answer of one of REPEATED, the request that it answers, and until when it is given again."""
 
     key: Key
     ends: float
@@ -97,7 +97,7 @@ class _Repeat(NamedTuple):
 
 @dataclass(slots=True)
 class Incoming:
-    """A request on its way through the stages; `tenant` is the one that its caller may read, once that is known."""
+    """A request on its way through the stages; `tenant` is the one that its caller may read, once it is authorized."""
 
     environ: "WSGIEnvironment"
     head_bytes: int
@@ -116,15 +116,15 @@ class Front:
         self._parts = parts
         self._plain = parts.plain
         self._admission = parts.admission
-        # Any Host is answered once it was decided who may read.
+        # Any Host is answered if LEADS_AUTH says who may read.
         self._hosts = None if config.auth.methods else config.host_names
         self._haste = Haste(config.proxies, REPEATED | {LIVE})
         self._streams = LiveStreams(config, parts.authorizer)
-        # Of exports between two pieces.
+        # The threads that read the pieces of exports.
         self._exports = ThreadPoolExecutor(config.exports, thread_name_prefix="exports")
         self._repeats: dict[str, _Repeat] = {}
         self._wait_for_data, self._wait_for_change = Slots(MAX_WAITING), Slots(MAX_WAITING)
-        # The probes of tenants for which somebody waits.
+        # The probes under way, by tenant.
         self._probes: dict[str, asyncio.Task[TenantNowRow]] = {}
         self._stages: tuple[Callable[[Incoming], Awaitable[Given | None]], ...] = (
             self._memory,
@@ -150,18 +150,18 @@ class Front:
         await self._send(answer, receive, send)
 
     async def _memory(self, request: Incoming) -> Given | None:
-        """Give an answer from memory, if that waits for nothing. Refuse a head that is too long, before it is kept."""
+        """Give an answer from memory if it does not have to wait. Refuse a head that is too long, before it is kept."""
         environ = request.environ
         if request.head_bytes > MAX_HEAD_BYTES:
             return await self._paced(request, self._plain.large_head(environ, _LARGE))
         return self._parts.answer_at_once(environ) if environ["REQUEST_METHOD"] in _BODYLESS else None
 
     async def _health(self, request: Incoming) -> Given | None:
-        """Give the answer of /health/live, or one that was given a moment ago."""
+        """Give the answer of /health/live, or repeat an answer that was given a moment ago."""
         environ = request.environ
         path, host = environ["PATH_INFO"], environ.get("HTTP_HOST", "")
         if path == LIVE and environ["REQUEST_METHOD"] in _READS:
-            # Flask refuses several, or none.
+            # Flask refuses a request with several Host headers or none.
             is_one = host and "," not in host
             if is_one and (self._hosts is None or is_local(host, self._hosts)):
                 return await self._paced(request, self._plain.live(environ, self._admission.problem()))
@@ -172,16 +172,16 @@ class Front:
         return None
 
     async def _authorize(self, request: Incoming) -> Given | None:
-        """Note which tenant the caller may read. One who is not known is checked in turn; Flask says why not."""
+        """Note which tenant the caller may read. An unknown caller is checked in a turn; Flask answers a refusal."""
         environ, authorizer = request.environ, self._parts.authorizer
         tenant = _tenant(environ["PATH_INFO"])
-        # Nobody has to show who asks what an address takes.
+        # OPTIONS needs no credentials.
         if not tenant or environ["REQUEST_METHOD"] == "OPTIONS":
             return None
         if authorizer is not None:
             header = environ.get(CREDENTIAL, "")
             if authorizer.cached_access(header, tenant) is None:
-                # A caller who was let through before waits for no stranger.
+                # A caller who was allowed before does not wait behind strangers.
                 await self._admission.turn(environ, tenant if authorizer.was_allowed(header, tenant) else "")
                 try:
                     authorizer.require_access(header, tenant)
@@ -192,7 +192,7 @@ class Front:
         return None
 
     async def _wait(self, request: Incoming) -> None:
-        """Wait for data as fresh as min_as_of asks for, and at a change feed, with `wait`, for a change."""
+        """Wait until the data are as fresh as min_as_of demands, and at a change feed with `wait` for a change."""
         environ, tenant = request.environ, request.tenant
         query = unquote_plus(environ["QUERY_STRING"])
         if not tenant or not any(name in query for name in _WAITS) or (rule := self._rule(environ)) is None:
@@ -200,7 +200,7 @@ class Front:
         await continue_on_event_loop()
         names = tenant, caller_address(environ, self._parts.config.proxies)
         min_as_of, change = read_min_as_of(environ["QUERY_STRING"]), awaited_change(rule, tenant, environ)
-        # A moment that cannot be read is refused with the other parameters.
+        # A min_as_of that cannot be read is refused with the other parameters.
         if min_as_of is not None and self._wait_for_data.take(*names):
             try:
                 await wait_for_data(partial(self._probe, environ, tenant), min_as_of)
@@ -213,7 +213,7 @@ class Front:
                 self._wait_for_change.give_back(*names)
 
     async def _read_body(self, request: Incoming) -> Given | None:
-        """Read the body of a request that its endpoint takes: whoever may not ask, or asks elsewhere, sends none."""
+        """Read the body of an authorized request to an endpoint that takes one."""
         environ, tenant = request.environ, request.tenant
         if environ["REQUEST_METHOD"] in _BODYLESS or not tenant or (rule := self._rule(environ)) is None:
             return None
@@ -226,25 +226,25 @@ class Front:
             await asyncio.sleep(_RELEASE_SECONDS)
             return await self._admission.turn(environ, tenant).run(partial(self._late, environ, tenant, rule))
         body = reading.result()
-        # Of a body in chunks Flask would take what fits, and leave the rest out without a word.
+        # Flask would silently cut a body that is sent in chunks.
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         return None
 
     async def _flask(self, request: Incoming) -> Given:
-        """Have Flask answer in a thread, when it is the caller's turn."""
+        """Have Flask answer in a thread when the caller's turn comes."""
         turn = self._admission.turn(request.environ, request.tenant)
         return await turn.run(partial(self._answer, request.environ))
 
     async def _paced(self, request: Incoming, answer: Answer) -> Answer:
-        """Return an answer, which is held back from an address that asks again and again without a pause."""
+        """Return an answer, after a delay if its address repeats requests without a pause."""
         if self._haste.is_hasty(request.environ):
             await continue_on_event_loop()
             await asyncio.sleep(HELD_SECONDS)
         return answer
 
     def _rule(self, environ: "WSGIEnvironment") -> Rule | None:
-        """Return the rule of the endpoint that a request is for; None where Flask refuses it."""
+        """Return the rule of the endpoint of a request; None if Flask will refuse it."""
         path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
         try:
             rule, _ = self._addresses.match(path, environ["REQUEST_METHOD"], return_rule=True)
@@ -253,25 +253,25 @@ class Front:
         return rule
 
     async def _probe(self, environ: "WSGIEnvironment", tenant: str) -> TenantNowRow:
-        """Return what the database says of a tenant now; all that wait for it share a probe."""
+        """Return the present state of a tenant. Requests that wait for the same tenant share a probe."""
         probe = self._probes.get(tenant)
         if probe is None:
             turn = self._admission.turn(environ, tenant)
             read = partial(self._parts.read_model.look, tenant_now(tenant))
             probe = self._probes[tenant] = asyncio.create_task(turn.run(read))
             probe.add_done_callback(lambda _: self._probes.pop(tenant))
-        # It goes on for the others when the time of one is over.
+        # The probe continues for the others when one of them stops waiting.
         return await asyncio.shield(probe)
 
     def _late(self, environ: "WSGIEnvironment", tenant: str, rule: Rule) -> Answer:
-        """Return the answer to a request whose body did not come, which counts as any other."""
+        """Return the answer to a request whose body did not arrive. It counts against the rate limit like any other."""
         limit, authorizer = self._parts.limit, self._parts.authorizer
         headers = limit.headers_for(limit.count(tenant)) if limit else {}
         caller = authorizer.cached_access(environ.get(CREDENTIAL, ""), tenant) if authorizer else None
         return self._plain.late_body(environ, headers, (rule.rule, tenant, caller and caller.name), _LATE)
 
     def _answer(self, environ: "WSGIEnvironment") -> Given:
-        """Return what Flask answers."""
+        """Return the answer of Flask."""
         status, headers, begun = 0, list[tuple[bytes, bytes]](), monotonic()
 
         def start_response(line: str, pairs: list[tuple[str, str]], _: object = None) -> Any:  # noqa: ANN401  # Unused.
@@ -291,7 +291,7 @@ class Front:
         return answer
 
     def _keep(self, environ: "WSGIEnvironment", begun: float, answer: Answer) -> None:
-        """Keep an answer that is given again, unless it is an error whose end cannot be found."""
+        """Keep an answer to repeat it, unless it is an error without a timestamp that could be replaced."""
         key, (status, _, body) = key_of(environ), answer
         if key is None or environ["REQUEST_METHOD"] == "HEAD":
             return
@@ -305,10 +305,10 @@ class Front:
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return
-        # Flask takes `get` for GET, so the method does not say whether this runs in a thread.
+        # This may run in a thread of Admission: a stream and an export need the event loop.
         await continue_on_event_loop()
         await send(start)
-        # Only this has the server send the head: what breaks now ends the connection, and is no other answer.
+        # The server sends the head with the first part of the body. A later failure can only end the connection.
         await send({"type": "http.response.body", "body": b"", "more_body": True})
         if isinstance(body, EventStream):
             await self._go_on(body, receive, send)
@@ -346,11 +346,11 @@ class Front:
 
 
 def environ_of(scope: Scope) -> "WSGIEnvironment":
-    """Return a request as PEP 3333 has it."""
+    """Return the WSGI environment of a request (PEP 3333)."""
     environ: WSGIEnvironment = {
         **_CONSTANT,
         "REQUEST_METHOD": scope["method"],
-        # Its bytes, as Latin-1.
+        # Its bytes, decoded as Latin-1.
         "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": scope["server"][0],
@@ -358,11 +358,11 @@ def environ_of(scope: Scope) -> "WSGIEnvironment":
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "REMOTE_ADDR": scope["client"][0],
         "wsgi.url_scheme": scope["scheme"],
-        # Whoever reads a body has it put here before.
+        # _read_body() replaces it.
         "wsgi.input": BytesIO(),
     }
     for name, value in scope["headers"]:
-        # PEP 3333 has the same key for X_Forwarded_For, which a proxy passes on, as for X-Forwarded-For.
+        # In PEP 3333 X_Forwarded_For, which proxies pass on unchecked, has the key of X-Forwarded-For.
         if b"_" in name:
             continue
         key, text = _variable(name), value.decode("latin-1")
@@ -372,7 +372,7 @@ def environ_of(scope: Scope) -> "WSGIEnvironment":
 
 
 def _head_bytes(scope: Scope) -> int:
-    """Return about how long the head of a request is."""
+    """Return the approximate length of the head of a request."""
     head = len(scope["raw_path"]) + len(scope["query_string"])
     return head + sum(len(name) + len(value) for name, value in scope["headers"])
 
@@ -383,20 +383,20 @@ def _variable(name: bytes) -> str:
 
 
 def _tenant(path: str) -> str:
-    """Return the tenant of a path, whose bytes are given as Latin-1; an empty text where it has none."""
-    # Werkzeug takes several slashes before it for one.
+    """Return the tenant of a path, which is decoded as Latin-1; an empty text if the path has none."""
+    # Werkzeug takes several leading slashes for one.
     first, tenant, *_ = f"{path.lstrip('/')}//".split("/", 2)
     return tenant.encode("latin-1").decode(errors="replace") if first == "users" else ""
 
 
 def _is_ending() -> asyncio.Event:
-    """Return what is set when the process ends."""
+    """Return the event that is set when the process ends."""
     loop = asyncio.get_running_loop()
     return loop.is_ending if isinstance(loop, Loop) else asyncio.Event()
 
 
 async def _body(receive: Receive) -> bytes:
-    """Return the body of a request, or so much of it that it is seen to be too long."""
+    """Return the body of a request, or just enough of it to see that it is too long."""
     read = b""
     while len(read) <= MAX_BODY_BYTES:
         message = await receive()

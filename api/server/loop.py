@@ -1,9 +1,9 @@
-"""The event loop of a worker, which begins a request where the server hands it over.
+"""The event loop of a worker, which begins each request in the thread of the server that hands it over.
 
-Granian reads and writes HTTP without Python, and schedules a coroutine for each request from one thread of its own. An
-answer from memory is given in that thread: several would wait for each other, since one of them at a time runs Python.
-What may wait goes on in a thread that may. The loop gets what streams. To take each request there, from there to a
-thread and back would cost some 50 µs more, and a loop that is busy would keep all of them waiting.
+Granian reads and writes HTTP without Python, and schedules a coroutine for each request from a single thread. Answers
+from memory are given in that thread; more threads would not help, because only one at a time runs Python. A request
+that may wait continues in another thread, and a stream on the loop. Passing every request from the loop to a thread and
+back would cost about 50 µs, and a busy loop would delay all of them.
 """
 
 import asyncio
@@ -15,14 +15,15 @@ from typing import TypeVarTuple
 
 Arguments = TypeVarTuple("Arguments")
 
-# A coroutine that awaits this yields to Loop, as one does that awaits a Turn.
+# A coroutine that awaits this yields to Loop, as one that awaits a Turn does.
 continue_on_event_loop = partial(asyncio.sleep, 0)
 
 
 class Loop(asyncio.SelectorEventLoop):
     """An event loop that begins a coroutine in the thread that schedules it, and sets `is_ending` at a signal.
 
-    What the coroutine awaits first says where it goes on: a Turn, in a thread; `continue_on_event_loop()`, here.
+    What the coroutine first awaits decides where it continues: a Turn, in a thread; `continue_on_event_loop()`, on this
+    loop.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,7 @@ class Loop(asyncio.SelectorEventLoop):
     def call_soon_threadsafe(
         self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
     ) -> asyncio.Handle:
-        """Schedule a call, or the rest of a coroutine. Returns a handle, which means nothing if there is no rest."""
+        """Schedule a call or the rest of a coroutine. Returns its handle, which is empty if nothing is left."""
         coroutine = args[0] if args else None
         if iscoroutine(coroutine):
             try:
@@ -48,7 +49,7 @@ class Loop(asyncio.SelectorEventLoop):
     def add_signal_handler(
         self, sig: int, callback: Callable[[*Arguments], object], *args: *Arguments
     ) -> None:
-        """Have a signal call this, and end the streams: the server waits for their connections."""
+        """Have a signal call this and end the streams, because the server waits for their connections."""
 
         def end() -> None:
             self.is_ending.set()

@@ -1,9 +1,10 @@
-"""The event streams of a process, on its event loop: one statement a change for all that ask for the same.
+"""The event streams of a process, on its event loop: streams that ask for the same share one statement per change.
 
-PostgreSQL tells which tenant has changed, or is asked every POLL_SECONDS where it cannot tell. Nobody is told while its
-NOTIFY queue is nearly full, so it is also asked every BEAT_SECONDS. Then each stream of that tenant reads what changed
-since its token, in a thread for that. Streams with the same tenant, filters and token share one reading, as all do that
-have kept up. A tenant has one reading at a time: however many filters it has, the next thread is for another tenant.
+PostgreSQL notifies this process which tenant has changed; where it cannot, the process polls every POLL_SECONDS.
+Notifications may be lost while the NOTIFY queue is nearly full, so it also polls every BEAT_SECONDS. Each stream of a
+changed tenant then reads, in a thread, what changed since its token. Streams with the same tenant, filters and token
+share one reading, and streams that keep up have the same token. A tenant has one reading at a time, so a tenant with
+many filters does not take every thread.
 """
 
 import asyncio
@@ -47,15 +48,15 @@ from api.routes.changes import page_after
 from api.routes.read_model import ReadModel
 
 BEAT_SECONDS = 5.0
-"""How often a stream says that it is there, and is looked at: whether it is read, and whether its caller may go on."""
+"""How often a stream sends a beat, and checks that its caller reads it and may still read the tenant."""
 
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
-# What is asked at once, in threads and connections that are there for streams.
+# How many statements of streams run at once, each with a thread and a connection of its own.
 READERS = 2
-# A caller that takes longer to read what was sent is ended.
+# The stream of a caller that takes longer to read is ended.
 UNREAD_SECONDS = 30.0
-# Within which time the callers of a process that ends come back.
+# The callers of a process that ends reconnect within this time.
 COME_BACK_MS = (500, 5000)
 
 Answer = TypeVar("Answer")
@@ -70,16 +71,16 @@ class _Viewer:
     """A stream that is open."""
 
     stream: EventStream
-    # The same for all that are sent the same changes.
+    # The same for all streams that are sent the same changes.
     asks_for: Hashable
-    # What PostgreSQL calls its tenant.
+    # The name of its tenant in notifications.
     name: str
     task: "asyncio.Task[Any]"
-    # Set when there is something to do: a change to read, or else a beat to send.
+    # Set when there is a change to read or a beat to send.
     is_called: asyncio.Event = field(default_factory=asyncio.Event)
-    # Whatever has changed since its token is read at first.
+    # A new stream first reads what has changed since its token.
     is_stale: bool = True
-    # Since when the caller has not taken what was sent, by the clock of the loop.
+    # When the data were sent that the caller has not read yet, by the clock of the loop.
     sending_since: float = inf
 
     def __post_init__(self) -> None:
@@ -87,7 +88,7 @@ class _Viewer:
 
 
 class _Page(NamedTuple):
-    """The events of some changes, and where to go on."""
+    """The events of some changes, and the token from which to continue."""
 
     events: bytes
     following: Token
@@ -95,7 +96,7 @@ class _Page(NamedTuple):
 
 
 class LiveStreams:
-    """All streams of a process. But for `__init__` everything runs on the event loop."""
+    """All streams of a process. Every method except `__init__` runs on the event loop."""
 
     def __init__(self, config: Config, authorizer: Authorizer | None) -> None:
         self._config = config
@@ -104,18 +105,18 @@ class LiveStreams:
         self._model = ReadModel(Database(replace(config, threads=READERS - 2)))
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="streams")
         self._viewers: set[_Viewer] = set()
-        # What is being read, and since how many changes of its tenant.
+        # The readings under way, by what they read and the number of changes of its tenant.
         self._reading: dict[Hashable, asyncio.Task[_Page]] = {}
         self._changes: Counter[str] = Counter()
-        # Whoever reads for a tenant has it.
+        # The lock that a reading of a tenant holds.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # How soon a change is learnt, once that is known.
+        # How soon this process learns of a change, once that is known.
         self._delay = ""
         self._is_followed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def serve(self, stream: EventStream, send: Send, is_ending: asyncio.Event) -> None:
-        """Send the changes of a tenant until the caller leaves, may not go on or does not read, or the process ends."""
+        """Send the changes of a tenant until its caller leaves, stops reading or loses access, or the process ends."""
         viewer = self._open(stream, is_ending)
         loop = asyncio.get_running_loop()
 
@@ -130,16 +131,16 @@ class LiveStreams:
             await send_noted(opening_event(stream, self._delay or NO_DATABASE))
             await self._send_changes(viewer, send_noted, is_ending)
         except asyncio.CancelledError:
-            # The caller has left, or does not read.
+            # The caller has left, or has stopped reading.
             pass
         finally:
             self._viewers.discard(viewer)
             stream.end()
 
     async def wait_for_change(self, stream: EventStream, seconds: float, is_ending: asyncio.Event) -> None:
-        """Return as soon as the caller of a page may be told something.
+        """Return as soon as there is a change for the caller of a page.
 
-        Returns after so many seconds in any case, and at once where nothing can be known: the answer will say so.
+        Returns after this many seconds in any case, and at once if the changes cannot be read: the answer then says so.
         """
         viewer = self._open(stream, is_ending)
         try:
@@ -153,9 +154,9 @@ class LiveStreams:
             self._viewers.discard(viewer)
 
     def _open(self, stream: EventStream, is_ending: asyncio.Event) -> _Viewer:
-        """Have a stream be called when its tenant changes, and now."""
+        """Register a stream, which is called now and whenever its tenant changes."""
         filters, values = given_filters(stream.parameters)
-        # A page of another length does as well, because the next one begins where it ends.
+        # Pages of different lengths are shared too, because the next page begins where the last one ends.
         asks_for = (stream.user_id, stream.feed, filters, repr(values), stream.parameters.printed_with)
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         viewer = _Viewer(stream, asks_for, name_of(stream.user_id), task)
@@ -166,13 +167,13 @@ class LiveStreams:
         return viewer
 
     async def _send_changes(self, viewer: _Viewer, send: Send, is_ending: asyncio.Event) -> None:
-        """Send each change, and a beat now and then, until the caller may not go on, its token or the process ends."""
+        """Send changes and beats until the caller may no longer read, its token is gone, or the process ends."""
         stream = viewer.stream
         at, is_gone = stream.since, stream.is_gone
         while not (is_gone or is_ending.is_set()):
             await viewer.is_called.wait()
             viewer.is_called.clear()
-            # Since it was called last, its token or key may have ended.
+            # Its token or key may have expired since the last call.
             if not await self._may_go_on(stream):
                 return
             if not viewer.is_stale:
@@ -193,11 +194,11 @@ class LiveStreams:
                     _call(viewer)
                 if page.events:
                     await send(page.events)
-        # At the end of the process their callers come back one after the other.
+        # When the process ends, callers reconnect at random times, so that they do not all come back at once.
         await send(gone_event(FEEDS[stream.feed].export) if is_gone else last_event(randint(*COME_BACK_MS)))  # noqa: S311  # It protects nothing.
 
     async def _may_go_on(self, stream: EventStream) -> bool:
-        """Return whether a caller may still read the tenant. What was found out about it is believed as ever."""
+        """Return whether a caller may still read the tenant; as for requests, a kept result is believed."""
         authorizer, header = self._authorizer, stream.authorization
         if authorizer is None or authorizer.cached_access(header, stream.user_id) is not None:
             return True
@@ -206,26 +207,26 @@ class LiveStreams:
         except HTTPException:
             return False
         except UnavailableError:
-            # It cannot be asked now, and is asked again.
+            # The check failed, and is repeated at the next beat.
             pass
         return True
 
     async def _page(self, viewer: _Viewer, at: Token) -> _Page:
-        """Return what changed after a token. Raises TokenGoneError if that is not known, and UnavailableError."""
-        # What began before the last change may not have it.
+        """Return what changed after a token. Raises TokenGoneError and UnavailableError."""
+        # A reading that began before the last change may miss it.
         key = (viewer.asks_for, at, self._changes[viewer.name])
         reading = self._reading.get(key)
         if reading is None:
             reading = self._reading[key] = asyncio.create_task(self._read(viewer.stream, at))
             reading.add_done_callback(lambda _: self._reading.pop(key))
-        # It goes on for the others when one of those who wait for it leaves.
+        # The reading continues for the others if one of them leaves.
         return await asyncio.shield(reading)
 
     async def _read(self, stream: EventStream, at: Token) -> _Page:
         feed = FEEDS[stream.feed]
 
         def ask() -> ChangesRow:
-            # Which attributes there are may have changed since the stream began.
+            # The catalog of attributes may have changed since the stream began.
             parameters = self._model.resolved(stream.parameters)
             asked = feed.changes_since(stream.user_id, at.position, parameters)
             return self._model.look(asked, parameters)
@@ -239,7 +240,7 @@ class LiveStreams:
         return _Page(b"".join(events), Token(page.following, history), page.has_more)
 
     async def _in_turn(self, tenant: str, ask: Callable[[], Answer]) -> Answer:
-        """Return what is read for a tenant, whose next reading then waits as long as this one took."""
+        """Return what is read for a tenant. Its next reading waits for as long as this one took."""
         loop, turn = asyncio.get_running_loop(), self._turns.setdefault(tenant, asyncio.Lock())
         await turn.acquire()
         began = loop.time()
@@ -252,14 +253,14 @@ class LiveStreams:
         return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
 
     def _changed(self, names: Collection[str] | None) -> None:
-        """Have the streams of these tenants read; None is for all."""
+        """Call the streams of these tenants to read; None stands for all tenants."""
         called = [viewer for viewer in self._viewers if names is None or viewer.name in names]
         self._changes.update({viewer.name for viewer in called} if names is None else names)
         for viewer in called:
             _call(viewer)
 
     async def _follow(self) -> None:
-        """Learn which tenants change, for ever."""
+        """Learn which tenants change, until the process ends."""
         while True:
             try:
                 listener = await self._in_thread(partial(listen, self._config))
@@ -268,21 +269,21 @@ class LiveStreams:
                 )
                 self._is_followed.set()
                 log().info("event streams", learn=self._delay)
-                # Something may have changed while nobody listened.
+                # Changes may have been missed while the process did not listen.
                 self._changed(None)
                 await (self._poll(POLL_SECONDS) if listener is None else self._hear(listener))
             except UnavailableError:
-                # Each stream finds it out by itself, and says so.
+                # Each stream notices the failure itself, and tells its caller.
                 self._changed(None)
                 await asyncio.sleep(RETRY_SECONDS)
-            except Exception:  # noqa: BLE001  # Whatever it is, the streams have to learn of changes again.
+            except Exception:  # noqa: BLE001  # After any error, the streams have to learn of changes again.
                 log().exception("event streams do not learn of changes")
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _hear(self, listener: OwnConnection) -> None:
-        """Read what PostgreSQL tells. Raises UnavailableError at the end of the session."""
+        """Read notifications. Raises UnavailableError at the end of the session."""
         loop, is_told = asyncio.get_running_loop(), asyncio.Event()
-        # A session that has ended has none any more.
+        # Read now, because a closed session has no file number.
         number = listener.fileno()
         loop.add_reader(number, is_told.set)
         polling = asyncio.create_task(self._poll(BEAT_SECONDS))
@@ -297,7 +298,7 @@ class LiveStreams:
             listener.close()
 
     async def _poll(self, every: float) -> None:
-        """Ask for the version of each tenant with a stream, every so many seconds."""
+        """Read the version of each tenant with a stream, every `every` seconds."""
         versions: dict[str, bytes | None] = {}
         while True:
             await asyncio.sleep(every)
@@ -328,6 +329,6 @@ class LiveStreams:
 
 
 def _call(viewer: _Viewer) -> None:
-    """Have a stream read what has changed."""
+    """Call a stream to read what has changed."""
     viewer.is_stale = True
     viewer.is_called.set()

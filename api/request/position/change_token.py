@@ -17,11 +17,11 @@ EXAMPLE = "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu"
 
 
 LEADS, STATUSES = "", "statuses"
-"""The feeds. Neither takes the tokens of the other."""
+"""The feeds. A feed refuses the tokens of the other."""
 
 
 class Position(NamedTuple):
-    """The position after the change with this key in a version. Without a key, it is before all of that version.
+    """The position after the change with this key in a version; without a key, before all changes of the version.
 
     The key is the phone of the lead, or for a change of a status the text of a StatusKey.
     """
@@ -31,9 +31,9 @@ class Position(NamedTuple):
 
 
 class StatusKey(NamedTuple):
-    """The position in a feed of statuses within a version: lead, whether the change was withdrawn or stands, and time.
+    """The position in a feed of statuses within a version: lead, whether the change stands or was withdrawn, and time.
 
-    Without a time it is before all changes of the lead.
+    Without a time, the position is before all changes of the lead.
     """
 
     customer_phone: str = ""
@@ -46,14 +46,14 @@ class StatusKey(NamedTuple):
 
 
 def status_key(text: str) -> StatusKey:
-    """Return the key in a position. Raises TokenError if the text is not one."""
+    """Return the key in a position. Raises TokenError if the text is not a key."""
     if not text:
         return StatusKey()
     phone, *others = text.rsplit("\n", 2)
     try:
         standing, changed_at = others
         if changed_at in ("0", "1"):
-            # An older version sent the changes of a lead by time. Send all of them again, so that none is lost.
+            # An older version sent the changes of a lead by time. All of them are sent again, so that none is lost.
             return StatusKey(phone)
         read_moment(changed_at)
     except ValueError as error:
@@ -85,9 +85,9 @@ def write(user_id: str, token: Token, feed: str = LEADS) -> str:
 
 
 def read(user_id: str, text: str, feed: str = LEADS) -> Token:
-    """Return the token in a text. Raises TokenError if it is not one, or belongs to another tenant or feed."""
+    """Return the token in a text. Raises TokenError if the text is not a token of this tenant and feed."""
     try:
-        # The decoder also takes other spellings of the same bytes; comparing the text below refuses them.
+        # The decoder also takes other spellings of the same bytes; the comparison below refuses them.
         raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         version, history, _ = _HEAD.unpack_from(raw)
         key = raw[_HEAD.size :].decode()

@@ -1,8 +1,8 @@
 """Cursors: the end of a page, as the request for the next page gives it.
 
-A cursor is a digest of the query that it was made for, and the position of the last result of the page: the value that
-orders the results, and the key. Both are printed on that page, so a cursor reveals nothing. It allows nothing either: a
-made-up cursor selects part of a list that its caller may read anyway. So it needs no secret, every process reads the
+A cursor has a digest of the query that it was made for, and the position of the last result of the page: the value that
+orders the results, and the key. Both are printed on that page, so a cursor reveals nothing. It permits nothing either:
+a made-up cursor selects part of a list that its caller may read anyway. So it needs no secret, every process reads the
 cursors of every other, and it is checked like any other parameter.
 """
 
@@ -28,7 +28,7 @@ EXAMPLE = "S0KzAZhf1kBbIjIwMjYtMDMtMjhUMTI6MDA6MDAuMDAwWiIsIjEiXfXyNZ8"
 # Longer than any cursor of ids and names of 255 characters.
 MAX_CURSOR_LENGTH = 8192
 
-# The version of the form of a cursor, so that one of an older form is not misread.
+# The version of the format of cursors, so that an older format is not misread.
 _FORM = b"1"
 _SCOPE_BYTES = 8
 _CHECK_BYTES = 4
