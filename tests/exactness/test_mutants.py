@@ -32,6 +32,7 @@ from api.request.record import system_clock
 from api.response import body
 from api.routes import changes, memory, read_model
 from api.routes.changes import ChangesPage, page_after
+from api.server import app
 from projector.capture import attributes, control, gaps, texts, triggers
 from projector.core import (
     batch,
@@ -725,7 +726,7 @@ MUTANTS = {
     "what was committed before 1970 is claimed always":
         _patch(waiting, "NOTHING_CLAIMED", None, spoil=test_freshness.ALL_AHEAD, warns=True),
     "the clock of the API's machine decides what a window has":
-        _patch(read_model.State, "now", lambda _: system_clock()),
+        _patch(app, "ReadModel", lambda database, _: read_model.ReadModel(database, system_clock)),
     "an answer from memory is of any version": _stands_without("state", how="a change"),
     "the version of a tenant is remembered for an hour":
         _patch(memory, "PROBE_SECONDS", 3600.0, how="a rebuild in place"),

@@ -79,12 +79,22 @@ def scheduler(clock: type[SetClock], monkeypatch: pytest.MonkeyPatch, tmp_path: 
         yield scheduler
 
 
-def wait_for_turns(turns: Counter[str], number: int) -> None:
-    """Wait until each job has had so many turns. The refresh takes its own, and pauses by no clock that can be set."""
-    planned = ("upkeep", "presence", "origin", "verify", "prune", "watch")
-    wait_for(
-        lambda: all(turns[name] >= number for name in planned), f"{number} turns of each of {turns}", PATIENCE
-    )
+def wait_for_turns(scheduler: Scheduler, turns: Counter[str], number: int) -> None:
+    """Wait until each job has had so many turns, and its next one is planned.
+
+    The refresh takes its own turns, and pauses by no clock that can be set. A job at a turn is planned at its end.
+    """
+
+    def are_planned() -> bool:
+        later = SetClock.now(UTC) + timedelta(seconds=PAUSE_SECONDS / 2)
+        jobs = scheduler._apscheduler.get_jobs()  # noqa: SLF001
+        return all(
+            turns[job.id] >= number and later < job.next_run_time < later + DAY / 2
+            for job in jobs
+            if job.id not in {"refresh", "rebuild"}
+        )
+
+    wait_for(are_planned, f"{number} turns of each of {turns}", PATIENCE)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -92,9 +102,9 @@ def test_a_clock_that_is_set_makes_every_job_due_but_the_rebuild(
     clock: type[SetClock], turns: Counter[str], scheduler: Scheduler, step: timedelta
 ) -> None:
     assert scheduler.jobs
-    wait_for_turns(turns, 1)
+    wait_for_turns(scheduler, turns, 1)
     clock.ahead += step
-    wait_for_turns(turns, 2)
+    wait_for_turns(scheduler, turns, 2)
     time.sleep(0.1)
     assert turns == {"refresh": 1, **dict.fromkeys(turns.keys() - {"refresh"}, 2)}
     # Its time by the clock as it is now.
@@ -106,7 +116,7 @@ def test_a_clock_that_goes_on_makes_nothing_due(
     clock: type[SetClock], turns: Counter[str], scheduler: Scheduler
 ) -> None:
     """It may go a little faster or more slowly, as a time server has it."""
-    wait_for_turns(turns, 1)
+    wait_for_turns(scheduler, turns, 1)
     with structlog.testing.capture_logs() as said:
         for _ in range(5):
             clock.ahead += timedelta(seconds=main.STEP_SECONDS * 0.9)
@@ -123,7 +133,7 @@ def test_a_rebuild_is_left_out_where_the_clock_was_set_beyond_its_time(
     late: timedelta,
 ) -> None:
     """Also where APScheduler sees the new time before the step of the clock is seen."""
-    wait_for_turns(turns, 1)
+    wait_for_turns(scheduler, turns, 1)
     monkeypatch.setattr(main, "STEP_SECONDS", float("inf"))
     with structlog.testing.capture_logs() as said:
         clock.set(NOON.replace(hour=3) + DAY + late)
