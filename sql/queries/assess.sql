@@ -1,4 +1,4 @@
--- What `assess` asks: it only reads, and needs nothing of ours.
+-- The queries of `assess`. They only read, and need no installation.
 
 -- name: find_publications
 -- Returns the publications of all tables, which would publish those of the read model too.
@@ -8,7 +8,7 @@ WHERE p.puballtables
 ORDER BY name;
 
 -- name: measure_table
--- Returns the size of a table. Parameter: relation. Where nobody has analyzed it, a page is taken for 40 rows.
+-- Returns the size of a table. Parameter: relation. If it was never analyzed, each page counts as 40 rows.
 SELECT
     coalesce(sum(
         CASE
@@ -31,7 +31,7 @@ SELECT r.*
 FROM {relation} AS r;
 
 -- name: find_repeated
--- Returns a key that a relation of the mapping has several times; null and 0 where it has none.
+-- Returns a key that a relation of the mapping has several times; null and 0 if there is none.
 -- Placeholders: relation, key.
 SELECT
     min(repeated.key) AS key,
@@ -47,9 +47,9 @@ FROM (
 ) AS repeated;
 
 -- name: find_left_out
--- Returns the most frequent keys of the column attributes that are no attributes: key; kind, `object`, `list` for one
--- of anything but scalars, or `name`; rows, how many have it; members, names of scalars in it; names, the keys of all
--- kinds. Placeholder: relation.
+-- Returns the most frequent keys of the column attributes that are not attributes: key; kind, `object`, `list` if it
+-- has other items than scalars, or `name`; rows, how many have it; members, names of scalars in it; names, the keys of
+-- all kinds. Placeholder: relation.
 WITH looked AS MATERIALIZED (
     SELECT
         row_number() OVER () AS place,
@@ -94,20 +94,20 @@ GROUP BY entry.key, entry.kind
 ORDER BY count(DISTINCT entry.place) DESC, entry.key
 LIMIT 8;
 
--- Figures of a relation of the mapping, each as a JSON object. Placeholder: rows, those that are looked at.
+-- Figures of a relation of the mapping, each as a JSON object. Placeholder: rows, the rows to examine.
 
 -- name: count_table
--- Placeholder: sample, which part of the table is looked at.
+-- Placeholder: sample, the part of the table to examine.
 SELECT count(*)
 FROM {relation} AS t{sample};
 
 -- name: count_relation
--- Returns what is counted of a relation, in one pass: the name of each number or column; filled, in how many rows it
--- has a value; different, how many values; oldest and newest, of times; frequent, of the most frequent values each with
--- its rows, and whether the projection knows it.
+-- Counts a relation in one pass. Returns: the name of each number or column; filled, how many rows have a value;
+-- different, how many distinct values; oldest and newest, for times; frequent, the most frequent values, each with its
+-- number of rows and whether the projection knows it.
 --
--- Placeholders: rows, those that are looked at, read as r; user_id and phone, of r; meets, by what r meets a row m of
--- the relation `other`, which has the same as `met`; counted, rows of VALUES: name, value, is_known, moment.
+-- Placeholders: rows, the rows to examine, named r; user_id and phone, of r; meets, the value of r that is looked for
+-- in the relation `other`, and met, the value there; counted, rows of VALUES: name, value, is_known, moment.
 WITH looked AS MATERIALIZED (
     SELECT
         r.*,
@@ -146,7 +146,7 @@ counted AS (
         ('customer_phones', p.phone, true, NULL),
 {counted}
     ) AS v (name, value, is_known, moment)
-    -- Of columns, nulls are counted too.
+    -- For columns, nulls are counted too.
     WHERE v.value IS NOT NULL OR left(v.name, 2) = 'r.'
     GROUP BY v.name, v.value COLLATE "C"
 )
@@ -163,13 +163,13 @@ FROM counted AS c
 GROUP BY c.name;
 
 -- name: create_lead_tables
--- Creates what the steps that compute a lead name besides the staging tables. Ids of extractions may be any text.
+-- Creates the table that the steps for a lead read besides the staging tables. Extraction ids may be any text.
 CREATE TEMPORARY TABLE lead_messages ({types.lead_messages});
 ALTER TABLE new_lead_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
 
 -- name: find_lead
--- Returns user_id, customer_phone, and the kinds and keys of the rows of a lead: of the first conversations the one
--- whose extraction has the most values, or that has at least a message.
+-- Returns user_id, customer_phone, and the kinds and keys of the rows of a lead: among the first conversations, that
+-- whose extraction has the most values, or else one with a message.
 WITH chosen AS MATERIALIZED (
     SELECT
         c.user_id,
@@ -197,7 +197,7 @@ FROM projector.current_keys() AS k
 INNER JOIN chosen AS c ON c.user_id = k.user_id AND c.customer_phone = k.customer_phone
 GROUP BY k.user_id, k.customer_phone;
 
--- What `migrate --check` asks the platform's database, and does in the scratch database.
+-- The queries of `migrate --check`, in the platform's database and in the scratch database.
 
 -- name: describe_columns
 -- Returns these columns of a table, and those of its primary key, in their order.
@@ -219,10 +219,10 @@ WHERE a.attrelid = to_regclass(%(relation)s)
 ORDER BY a.attnum;
 
 -- name: copy_schema
--- Returns the statements that create these tables with these columns, the types of them, and what the texts of the
--- mapping use besides, in an empty database. Defaults, checks and foreign keys are left out: each row changes by
--- itself. A primary key is checked at the end of the transaction, which never comes. Parameters: relations and columns,
--- of each column its table and its name; functions and types, the ids of those that are used.
+-- Returns the statements that create these tables and columns, their types, and whatever else the texts of the mapping
+-- use, in an empty database. Defaults, checks and foreign keys are left out, because rows are changed one at a time. A
+-- primary key is checked at commit, and nothing is committed. Parameters: relations and columns, the table and the name
+-- of each column; functions and types, the ids of those that are used.
 WITH RECURSIVE wanted AS (
     SELECT a.*, c.relname, c.relnamespace::regnamespace AS home
     FROM unnest(%(relations)s::text[], %(columns)s::text[]) AS w (relation, name)
@@ -276,7 +276,7 @@ statements (place, statement) AS (
         SELECT f.home FROM functions AS f
     ) AS h
     UNION
-    -- One that calls another was created after it.
+    -- A function was created after those that it calls.
     SELECT
         CASE WHEN f.extname IS NOT NULL THEN 1 ELSE 1002 + row_number() OVER (ORDER BY f.oid) END,
         CASE
@@ -330,13 +330,13 @@ UPDATE {relation} AS t
 SET {moves};
 
 -- name: count_present
--- Placeholders: rows, of a relation; columns, what is counted of them.
+-- Placeholders: rows, of a relation; columns, what to count.
 SELECT ARRAY[count(*), {columns}] AS counts
 FROM {rows} AS r;
 
 -- name: find_where
--- Returns some rows of a table for which a condition is true, and some for which it is not. Placeholders: tables, what
--- the condition is about; alias, of the table.
+-- Returns some rows of a table for which a condition is true, and some for which it is not. Placeholders: tables, those
+-- in the condition; alias, of the table.
 (
     SELECT {alias}.ctid::text AS row_id
     FROM {tables}
@@ -359,7 +359,7 @@ ORDER BY md5(t.ctid::text)
 LIMIT %(most)s;
 
 -- name: find_joined
--- Returns for each of these rows of a table one of another that it is joined with. Parameter: rows.
+-- Returns, for each of these rows of a table, a row of another table that it joins. Parameter: rows.
 SELECT joined.row_id
 FROM {relation} AS {alias}
 CROSS JOIN LATERAL (
@@ -381,7 +381,7 @@ DELETE FROM {relation} AS t
 WHERE t.ctid = ANY({rows});
 
 -- name: take_rows
--- Takes rows away, and notes the relations as they are without them.
+-- Removes rows, and notes the relations as they are without them.
 CREATE TEMPORARY TABLE taken ON COMMIT DROP AS
 SELECT {columns}
 FROM {relation} AS t
@@ -403,9 +403,9 @@ SET {column} = {value}
 WHERE t.ctid = ANY({rows});
 
 -- name: rows_of_relation
--- Returns the rows of a relation as rows_now has them: those that belong to a lead, or all where they are parts of rows
--- of another relation. Placeholders: relation; id, its key; of_id, the key of the rows that they are parts of, else the
--- same; kind, that of this key; is_message, whether a change may name it; is_part.
+-- Returns the rows of a relation as rows_now has them: those that belong to a lead, or all if they are parts of rows of
+-- another relation. Placeholders: relation; id, its key; of_id, the key of the rows to which they belong, else the
+-- same; kind, the kind of this key; is_message, whether a change may name it; is_part.
 SELECT
     '{relation}' AS relation,
     '{kind}' AS kind,
@@ -420,8 +420,8 @@ LEFT JOIN projector.current_keys() AS k ON k.kind = '{kind}' AND k.key = r.{id}:
 WHERE {is_part} OR k.key IS NOT NULL
 
 -- name: watch_relations
--- Creates rows_now, the rows of the relations, and rows_before, the same as they are noted. `kind` and `of_key` are what
--- has to be touched where a row moves. Placeholder: rows, those of each relation but of the names of tenants.
+-- Creates rows_now, the rows of the relations, and rows_before, the same as they are noted. `kind` and `of_key` are the
+-- key that a change has to touch if it moves the row. Placeholder: rows, those of each relation except tenant names.
 CREATE TEMPORARY VIEW rows_now AS
 {rows}
 UNION ALL
@@ -429,14 +429,15 @@ SELECT 'tenants', 'tenant', n.user_id::text, n.user_id::text, false, false, NULL
 FROM projector.current_names() AS n;
 CREATE TEMPORARY TABLE rows_before ON COMMIT DROP AS TABLE rows_now;
 DELETE FROM projector.changes;
--- There are indexes, and tables grow meanwhile.
+-- The tables have indexes, and grow after plans are made.
 SET LOCAL enable_seqscan = off;
 
 -- name: compare_relations
--- Prepares what compare_again asks: to plan it takes much longer than to run it.
+-- Prepares the query of compare_again, because it takes much longer to plan than to run.
 --
--- It returns what a change moved since rows_before was noted, and missed. A batch reads a conversation that is touched,
--- with all its messages and extractions where its lead is another one, else with those that the kind of change says.
+-- It returns the relations whose rows moved since rows_before was noted, and those of which a rule missed some. A batch
+-- reads a touched conversation with all its messages and extractions if its lead changed, else with those that the kind
+-- of change requires.
 PREPARE compare_relations AS
 WITH moved AS MATERIALIZED (
     (TABLE rows_before EXCEPT ALL TABLE rows_now)

@@ -1,8 +1,8 @@
--- What projector/capture asks and notes: the triggers on the source tables, and the gaps of capture.
+-- The queries of projector/capture/, about the triggers on the source tables and the gaps of capture.
 
 -- name: mark_intact_triggers
--- Leave of the fingerprint of each trigger that is as it was installed the first five parts, which a replaced function
--- does not change: the table, the trigger with its state, and which function it calls.
+-- Cut the fingerprint of each unchanged trigger to its first five parts, which replacing the function does not change:
+-- the table, the trigger with its state, and which function it calls.
 UPDATE projector.capture_triggers AS e
 SET fingerprint = array_to_string((string_to_array(e.fingerprint, ':'))[:5], ':')
 FROM projector.capture_fingerprints AS n
@@ -11,7 +11,7 @@ WHERE n.table_name = e.table_name AND n.trigger_name = e.trigger_name AND n.fing
 -- name: keep_fingerprints
 -- Note the fingerprints of the marked triggers again, after their functions were replaced by `migrate`.
 --
--- Where another session changed a trigger meanwhile, what is noted stays, and the change is found as a gap.
+-- If another session changed a trigger meanwhile, its noted fingerprint stays, and the change is found as a gap.
 UPDATE projector.capture_triggers AS e
 SET fingerprint = n.fingerprint
 FROM projector.capture_fingerprints AS n
@@ -20,7 +20,7 @@ WHERE n.table_name = e.table_name
     AND starts_with(n.fingerprint, e.fingerprint || ':');
 
 -- name: expect_triggers
--- Note which triggers there have to be, before they are installed: an installation that ends half way is a gap then.
+-- Note the required triggers before they are installed, so that an incomplete installation counts as a gap.
 INSERT INTO projector.capture_triggers (table_name, trigger_name, fingerprint)
 SELECT
     t.table_name,
@@ -31,8 +31,8 @@ CROSS JOIN unnest(%(trigger_names)s::text[]) AS g (trigger_name)
 ON CONFLICT DO NOTHING;
 
 -- name: count_triggers
--- Returns of the triggers of a table: intact, how many are as they were installed; installed, how many ever were; and
--- is_partitioned, whether the table is.
+-- Returns for a table: intact, how many triggers are as they were installed; installed, how many were ever installed;
+-- and is_partitioned, whether it is partitioned.
 SELECT
     count(*) FILTER (WHERE n.fingerprint = e.fingerprint) AS intact,
     count(*) FILTER (WHERE e.fingerprint <> '') AS installed,
@@ -53,8 +53,8 @@ WHERE table_name = %(table_name)s
 ON CONFLICT ({key.capture_triggers}) DO UPDATE SET {updates.capture_triggers};
 
 -- name: find_captured_tables
--- Returns each table that has triggers of the projector, wherever it is now, as its name would be written, but for
--- those whose function is of a table that is `kept`.
+-- Returns the name of each table that has triggers of the projector, whatever its schema, except if their function is
+-- that of a `kept` table.
 SELECT DISTINCT t.tgrelid::regclass::text AS table_name
 FROM pg_catalog.pg_trigger AS t
 INNER JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
@@ -65,8 +65,8 @@ WHERE t.tgname = ANY(%(trigger_names)s)
 ORDER BY table_name;
 
 -- name: find_triggers
--- Returns trigger_name and table_name of the projector's triggers on a table and on its partitions. A partition has
--- some of its own if it was captured as a table before it was attached.
+-- Returns trigger_name and table_name of the projector's triggers on a table and on its partitions. A partition has its
+-- own triggers if it was captured as a table before it was attached.
 SELECT
     t.tgname::text AS trigger_name,
     t.tgrelid::regclass::text AS table_name
@@ -79,10 +79,10 @@ WHERE t.tgname = ANY(%(trigger_names)s)
     );
 
 -- name: find_lock_holders
--- Returns in words up to three that hold a lock on a table: prepared transactions, and the oldest sessions.
+-- Describes up to three holders of a lock on a table: prepared transactions, and the oldest sessions.
 --
 -- Parameter: relation, the table with its schema. The session of a prepared transaction is gone, so its locks have no
--- pid. One of them is on its own transaction id, which pg_prepared_xacts knows.
+-- pid. One lock is on its own transaction id, which pg_prepared_xacts has.
 SELECT
     CASE
         WHEN l.pid IS NULL
@@ -119,7 +119,7 @@ WHERE g.healed_at IS NULL
 ORDER BY g.gap_id;
 
 -- name: open_gap
--- Open a gap, unless one is open already for the same reason, since which the triggers were not installed again.
+-- Open a gap, unless one is open for the same reason and the triggers were not installed again since.
 INSERT INTO projector.capture_gaps (reason, fills)
 SELECT
     %(reason)s::text AS reason,
@@ -131,19 +131,19 @@ WHERE NOT EXISTS (
 );
 
 -- name: open_reinstalled_gap
--- Open a gap since which the triggers were installed again in this transaction, or of changes that are shed for a
--- rebuild: capture is intact, so that readiness does not change.
+-- Open a gap although capture is intact: this transaction has installed the triggers again, or drops changes for a
+-- rebuild. So readiness does not change.
 INSERT INTO projector.capture_gaps (reason, reinstalled_at)
 VALUES (%(reason)s, clock_timestamp());
 
 -- name: publish_gap
--- Tell the readers of the read model that changes may have been missed, or that none were.
+-- Tell readers of the read model that changes may have been missed, or that none were.
 UPDATE read_model.projection AS p
 SET capture_gap = %(reason)s::text, gap_fills = %(fills)s::text
 WHERE (p.capture_gap, p.gap_fills) IS DISTINCT FROM (%(reason)s::text, %(fills)s::text);
 
 -- name: note_gaps
--- Notes that something has happened to these gaps. Placeholder: moment, reinstalled_at or healed_at.
+-- Note a moment of these gaps. Placeholder: moment, reinstalled_at or healed_at.
 UPDATE projector.capture_gaps AS g
 SET {moment} = clock_timestamp()
 WHERE g.gap_id = ANY(%(gap_ids)s);
@@ -166,7 +166,7 @@ SELECT DISTINCT e.table_name
 FROM projector.capture_columns AS e;
 
 -- name: note_columns
--- Note these columns as they are now; where `again` is false, only those that are not noted yet.
+-- Note these columns as they are now; if `again` is false, only those that are not noted yet.
 INSERT INTO projector.capture_columns ({columns.capture_columns})
 SELECT {columns.capture_columns of n}
 FROM projector.source_columns AS n
@@ -176,7 +176,7 @@ ON CONFLICT ({key.capture_columns}) DO UPDATE SET {updates.capture_columns}
     WHERE %(again)s;
 
 -- name: note_read_model
--- Note which tables the read model has: those of a new installation, or, where `again` is true, those of now.
+-- Note which tables the read model has: those of a new installation, or, if `again` is true, the present ones.
 INSERT INTO projector.settings AS s (name, value)
 SELECT
     'read_model_tables' AS name,
@@ -203,8 +203,8 @@ WHERE n.table_name = e.table_name
 DELETE FROM projector.capture_partitions;
 
 -- name: note_partitions
--- Note the partitions of these tables, and these partitions, that are not noted yet. Those of partitions come with the
--- next call.
+-- Note the partitions of these tables, and these partitions, unless they are noted already. The next call notes the
+-- partitions of partitions.
 INSERT INTO projector.capture_partitions ({columns.capture_partitions})
 SELECT {columns.capture_partitions}
 FROM projector.new_partitions
@@ -212,7 +212,7 @@ WHERE table_name = ANY(%(tables)s::text[]) OR partition_id = ANY(%(partitions)s:
 ON CONFLICT ({key.capture_partitions}) DO UPDATE SET {updates.capture_partitions};
 
 -- name: find_new_partitions
--- Returns the partitions that are new everywhere: one that was moved may have lost its rows on the way.
+-- Returns the partitions that no table had before: one that moved from another table may have lost rows meanwhile.
 SELECT
     n.partition_id,
     n.partition_id::regclass::text AS relation
@@ -228,8 +228,8 @@ DELETE FROM projector.changes AS c
 WHERE c.shard = -1;
 
 -- name: prepare_to_read
--- Prepares the transaction in which a text is read: what it names is looked for nowhere but where it says, and row
--- security, which is a problem of its own, does not keep it from being read.
+-- Prepares the transaction in which a text is read: names have to be qualified, and row security, which is reported
+-- elsewhere, does not make it fail.
 SELECT
     set_config('search_path', 'pg_catalog, pg_temp', true),
     set_config('row_security', 'on', true);
@@ -242,20 +242,20 @@ FROM (
 ) AS selected;
 
 -- name: read_view
--- Returns of the view leads_reading: text, what it selects; columns, an array of objects with name, declared, the type,
--- category and base of it without length and domain, a base of text for every type of text, and the base of the items of
--- an array; reads, one with table_id, number, schema, table and column for
--- each column that it reads; others, what else it depends on in words: relations that are no tables, and functions of
--- others that may read tables; unsteady, the functions whose value changes though no row does; functions and types,
--- the ids of those that are used and are not PostgreSQL's own.
+-- Returns for the view leads_reading: text, what it selects; columns, an array of objects with name, declared, the
+-- type, category and base of it without length and domain, a base of text for every type of text, and the base of the
+-- items of an array; reads, one with table_id, number, schema, table and column for each column that it reads; others,
+-- its other dependencies in words: relations that are not tables, and user-defined functions that may read tables;
+-- unsteady, the functions whose value changes although no row does; functions and types, the ids of those that are used
+-- and are not PostgreSQL's own.
 --
--- PostgreSQL notes no dependency on a function of its own, but the stored tree of a view has each by its oid, and
--- CURRENT_DATE and the like as nodes of their own. Most stable functions depend on settings, which our sessions have
--- the same; those that take nothing, such as now(), and age() of one time do not.
+-- PostgreSQL records no dependency on a built-in function, but the stored tree of a view has the oid of each, and a
+-- node for CURRENT_DATE and the like. Most stable functions depend on settings, which are the same in all our sessions;
+-- those without arguments, such as now(), and age() of one time depend on the clock.
 --
 -- A function may be declared IMMUTABLE for the sake of an index and read a table. `used` follows each function and
--- operator into what it calls: by noted dependencies, and by the names in a body that is a string, of which PostgreSQL
--- notes nothing. What stands there after FROM, JOIN or a comma may be a table, and EXECUTE may read any.
+-- operator into what it calls: by noted dependencies, and by the names in a body that is a string, for which PostgreSQL
+-- records none. A name after FROM, JOIN or a comma may be a table, and EXECUTE may read any.
 WITH RECURSIVE read AS (
     SELECT
         d.refclassid,
@@ -403,7 +403,7 @@ ORDER BY n.nspname
 LIMIT 1;
 
 -- name: find_virtual_columns
--- Returns those of the columns of a table that are virtual generated columns.
+-- Returns the virtual generated columns among these columns of a table.
 SELECT a.attname::text AS column_name
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = to_regclass(%(relation)s)

@@ -1,15 +1,15 @@
--- What projector/core asks, and the scheduler of the queue.
+-- The queries of projector/core/, and of the scheduler about the queue.
 
--- What the pipeline asks about its staging tables.
+-- The queries of the pipeline about its staging tables.
 
 -- name: find_bloated_tables
--- Returns: name of each staging table that holds more bytes, most of them rows that were deleted.
+-- Returns: name of each staging table that holds more bytes, mostly deleted rows.
 SELECT staging.name
 FROM unnest(%(staging_tables)s::text[]) AS staging (name)
 WHERE pg_relation_size(to_regclass(staging.name)) > %(truncate_above_bytes)s;
 
 -- name: fit_staging_tables
--- Gives staged profiles the type of ids of extractions that the read model has: `migrate` may have widened it to text.
+-- Gives staged profiles the read model's type of extraction ids, which `migrate` may have widened to text.
 DO $$
 BEGIN
     IF EXISTS (
@@ -26,10 +26,10 @@ END
 $$;
 
 -- name: clear_staging_table
--- The pipeline puts these together, one for each staging table, into one statement.
+-- The pipeline joins these, one for each staging table, into one statement.
 DELETE FROM pg_temp.{staging_table};
 
--- What a run asks before it begins: whether the read model is installed, and whether the tenants exist.
+-- The queries before a run: whether the read model is installed, and whether the tenants exist.
 
 -- name: is_installed
 SELECT to_regclass('projector.changes') IS NOT NULL AS is_installed;
@@ -40,7 +40,8 @@ FROM read_model.projection AS p
 WHERE p.built_at IS NOT NULL;
 
 -- name: read_unfilled
--- Returns, while a part of the read model is not filled: what that is called, and how much of the rebuild is done.
+-- Returns the names of the parts of the read model that are not filled, and how much of the rebuild is done; else no
+-- row.
 SELECT
     string_agg(part.value ->> 'what', ', ' ORDER BY part.key) AS what,
     p.rebuild_done
@@ -58,11 +59,11 @@ SELECT
     EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
     OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_stored;
 
--- The queries of a refresh that are not steps, and what it keeps of the changes that fail.
+-- The queries of a refresh that are not steps, and those about changes that fail.
 
 -- name: count_changes
--- Returns how many changes and late keys wait. Parameter: bound, up to which they are counted, null for all: a queue that
--- is far too deep is not read to its end.
+-- Returns how many changes and late keys wait. Parameter: bound, where counting stops, so that a very deep queue is not
+-- read to its end; null to count all.
 SELECT count(*) AS changes
 FROM (
     SELECT
@@ -74,7 +75,7 @@ FROM (
 ) AS bounded;
 
 -- name: find_tables_to_analyze
--- Returns: the tables of the read model, and that of the keys, whose statistics know fewer rows than they have pages.
+-- Returns the tables, of the read model and of the keys, whose statistics have fewer rows than the table has pages.
 SELECT c.oid::regclass::text AS table_name
 FROM pg_catalog.pg_class AS c
 WHERE c.relkind = 'r'
@@ -85,10 +86,10 @@ WHERE c.relkind = 'r'
 -- The dead letters: keys whose refresh failed.
 
 -- name: find_dead_letters
--- Returns: kind, key of the dead letters to try next, at most as many as the limit, or all of them where that is null.
+-- Returns: kind, key of the dead letters to try next, at most as many as the limit, or all if it is null.
 --
--- The first of each tenant come before the second of any, so that no tenant waits for all those of another. One that
--- failed at a time that the clock has not reached is due: the clock was set back.
+-- The first key of every tenant comes before the second of any, so that no tenant waits for all keys of another. A key
+-- that failed at a time still to come is due, because the clock was set back.
 SELECT
     d.kind,
     d.key
@@ -100,15 +101,15 @@ ORDER BY row_number() OVER (PARTITION BY d.user_id ORDER BY d.retry_at), d.retry
 LIMIT %(limit)s;
 
 -- name: count_left_out
--- Returns how many dead letters these tenants have, or all where the parameter is null, and then how many changes wait
--- whose kind this version does not know.
+-- Returns the number of dead letters of these tenants; if the parameter is null, that of all tenants, and also the
+-- number of waiting changes whose kind this version does not know.
 SELECT
     count(*) FILTER (WHERE %(tenants)s::text[] IS NULL OR d.user_id = any(%(tenants)s::text[])) AS dead_letters,
     (SELECT count(*) FROM projector.changes AS c WHERE c.shard >= 10 AND %(tenants)s::text[] IS NULL) AS changes
 FROM projector.dead_letters AS d;
 
 -- name: lock_dead_letter
--- Returns a row if this transaction has the dead letter to itself now: two refreshes never retry one at the same time.
+-- Locks a dead letter, so that two refreshes never retry it at the same time. Returns no row if another has locked it.
 SELECT d.key
 FROM projector.dead_letters AS d
 WHERE d.kind = %(kind)s AND d.key = %(key)s
@@ -123,7 +124,7 @@ DELETE FROM projector.dead_letters
 WHERE kind = %(kind)s AND key = %(key)s;
 
 -- name: limit_expansion
--- Limits how long a look for what the taken changes touch may run. Parameter: statement_timeout.
+-- Limits how long the search for the keys that the taken changes touch may run. Parameter: statement_timeout.
 SELECT set_config(
     'statement_timeout',
     CASE WHEN 'truncate' IN (SELECT t.kind FROM taken_changes AS t) THEN '0' ELSE %(statement_timeout)s END,
@@ -136,13 +137,13 @@ FROM taken_changes AS t
 CROSS JOIN LATERAL unnest(t.keys) AS k (key)
 INNER JOIN projector.dead_letters AS d ON d.key = k.key COLLATE "C";
 
--- What reads a single key, in a transaction of its own: it may fail, and may not take long.
+-- The queries that read a single key, in a transaction of their own: they may fail, and have a time limit.
 
 -- name: limit_statements
 SELECT set_config('statement_timeout', %(statement_timeout)s, true);
 
 -- name: read_lead
--- Returns the lead of a key in the source; no row where it is of no lead there. Parameters: kind, of a dead letter; key.
+-- Returns the lead of a key in the source; no row if it has none there. Parameters: kind, of a dead letter; key.
 SELECT
     s.user_id,
     s.customer_phone
@@ -152,8 +153,8 @@ WHERE k.change_kind = %(kind)s AND k.dead_letter_kind IS NOT NULL
 LIMIT 1;
 
 -- name: examine_rows
--- Reads every column of the rows that a relation of the mapping has of these keys. Returns the key that most of them
--- have, and rows, how many have it. Placeholders: relation; id, its column that has the keys; own_key, its own key.
+-- Reads every column of the rows that a relation of the mapping has for these keys. Returns the key that most rows
+-- have, and rows, how many have it. Placeholders: relation; id, its column with the keys; own_key, its own key.
 SELECT
     r.{own_key}::text AS key,
     count(*) AS rows,
@@ -170,7 +171,7 @@ ORDER BY rows DESC, key ASC
 LIMIT 1;
 
 -- name: find_ids
--- Returns ids, the own keys of the rows that a relation has of a key. Placeholders: as above.
+-- Returns ids, the own keys of the rows that a relation has for a key. Placeholders: as above.
 SELECT coalesce(array_agg(r.{own_key}::text), '{}') AS ids
 FROM projector.source_{relation}() AS r
 WHERE r.{id} = projector.{id}(%(key)s);
@@ -185,7 +186,7 @@ FROM unnest(%(keys)s::text[]) AS wanted (key)
 CROSS JOIN LATERAL projector.touched_keys(%(kind)s, wanted.key) AS t;
 
 -- name: read_keys_of_lead
--- Returns kind and key, as a dead letter has them, of some keys that a lead is known to have.
+-- Returns some keys that a lead is known to have: kind and key, as a dead letter has them.
 SELECT
     kinds.dead_letter_kind AS kind,
     sk.key
@@ -195,11 +196,12 @@ WHERE sk.user_id = %(user_id)s AND sk.customer_phone = %(customer_phone)s
 LIMIT 20;
 
 -- name: set_aside
--- Sets a key aside with its error. It is tried again after a pause that doubles from ten seconds up to an hour. A key
--- that neither the source nor projector.source_keys has any more is not set aside: nothing of it is left to project, and
--- what failed may have been erased since. The source is not read here: the row of the key may be what fails.
--- Parameters: kind, key, error; user_id and customer_phone, its lead in the source, null where that has none or is not
--- known; is_there, whether the source has the key, or cannot be asked. Else its lead is the one that it is known under.
+-- Sets a key aside with its error. It is retried after a pause that doubles from ten seconds up to an hour. A key that
+-- neither the source nor projector.source_keys has any more is not set aside: there is nothing left to project, and the
+-- row that failed may have been erased. The source is not read here, because reading the row may be what fails.
+-- Parameters: kind, key, error; user_id and customer_phone, its lead in the source, null if it has none or is not
+-- known, in which case the lead in projector.source_keys counts; is_there, whether the source has the key, or cannot be
+-- read.
 INSERT INTO projector.dead_letters AS d (
     kind, key, user_id, customer_phone, error, attempts, first_failed_at, retry_at
 )
@@ -225,8 +227,8 @@ ON CONFLICT (kind, key) DO UPDATE SET
 RETURNING user_id;
 
 -- name: set_malformed_keys_aside
--- Sets the taken keys aside that are none that the platform can have, as when its ids got another type since: a batch
--- leaves out what is set aside, and a retry finds no row of the source. Returns how many.
+-- Sets aside the taken keys that cannot be ids of the platform, for example because the type of its ids has changed
+-- since. A batch leaves them out, and a retry finds no source row. Returns their number.
 WITH set_aside AS (
     INSERT INTO projector.dead_letters (
         kind, key, user_id, customer_phone, error, attempts, first_failed_at, retry_at
@@ -253,8 +255,8 @@ SELECT count(*) AS keys
 FROM set_aside;
 
 -- name: follow_dead_letters
--- Notes which lead the dead letters of the taken keys belong to now: the one of the source, or else the one that the key
--- is known under. What changed of them is left out until they are tried again. Returns a row for each that moved.
+-- Notes the present lead of the dead letters of the taken keys: that of the source, or else that in
+-- projector.source_keys. Their changes are left out until they are retried. Returns a row for each that moved.
 -- Parameter: key, the only one of them; null for all.
 UPDATE projector.dead_letters AS d
 SET user_id = lead.user_id, customer_phone = lead.customer_phone
@@ -296,7 +298,7 @@ WHERE d.kind = taken.dead_letter_kind
 RETURNING 1;
 
 -- name: count_dead_letters
--- Returns of each tenant with dead letters how many it has: of its leads in the source, and of those in the read model.
+-- Returns the number of dead letters of each tenant that has some: of its leads in the source, and in the read model.
 SELECT
     coalesce(array_agg(counted.user_id), '{}') AS user_ids,
     coalesce(array_agg(counted.number), '{}') AS numbers
@@ -333,11 +335,11 @@ UPDATE read_model.tenants AS t
 SET dead_letters = 0
 WHERE t.dead_letters <> 0 AND t.user_id <> all(%(user_ids)s::text[]);
 
--- Who waits for a read of the projector: projector/core/blocking.py cancels the read then.
+-- If a session waits for a read of the projector, projector/core/blocking.py cancels the read.
 
 -- name: find_waiter
--- Returns table_name and session_name, in words, of a session that waits for a table that this session holds. Neither
--- our own tables nor the catalogs count: a reader of the read model is no statement of the platform.
+-- Returns table_name and session_name, in words, of a session that waits for a table that this session holds. Our own
+-- tables and the catalogs do not count: sessions that use the read model are not the platform's.
 WITH locks AS MATERIALIZED (
     SELECT
         l.pid,
@@ -365,17 +367,17 @@ WHERE h.pid = %(pid)s
     AND %(pid)s = any(pg_blocking_pids(w.pid))
 LIMIT 1;
 
--- The keys of mass changes, once it is known whom they concern.
+-- The late keys: those of mass changes whose leads have been found.
 
 -- name: has_late_keys
 SELECT EXISTS (SELECT FROM projector.late_keys) AS has_late_keys;
 
 -- name: share_late_keys
--- Returns whether this transaction may take late keys: nobody has the whole queue to himself.
+-- Returns whether this transaction may take late keys: it may unless another session has locked the whole queue.
 SELECT pg_try_advisory_xact_lock_shared(%(shard_class)s, %(late_keys)s) AS is_shared;
 
 -- name: find_late_tenant
--- Returns the next tenant with late keys on whom no other session works, from a tenant on; null if there is none.
+-- Returns the next tenant, from a given one on, that has late keys and that no other session works on; null if none.
 -- Parameters: user_id, of that tenant; late_class, the first key of the locks on late tenants.
 --
 -- Each step of the recursion is one look-up in the index, however many keys a tenant has.
@@ -409,7 +411,7 @@ SELECT (
 ) AS user_id;
 
 -- name: read_taken_keys
--- Returns: kind and key, as a dead letter has them, of each taken key that has none.
+-- Returns: kind and key, as a dead letter has them, of each taken key that has no dead letter.
 SELECT DISTINCT
     coalesce(kinds.dead_letter_kind, t.kind) AS kind,
     k.key
@@ -420,20 +422,20 @@ LEFT JOIN projector.dead_letters AS d ON d.kind = coalesce(kinds.dead_letter_kin
 WHERE k.key IS NOT NULL AND d.key IS NULL;
 
 -- name: read_moment
--- Returns the moment up to which these shards were drained; one that claims nothing before the first build.
+-- Returns the moment up to which these shards were drained; before the first build 1970, which claims nothing.
 SELECT coalesce(min(s.as_of), 'epoch') AS moment
 FROM read_model.freshness AS f
 CROSS JOIN LATERAL unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
 WHERE s.place - 1 = any(%(shards)s::smallint[]);
 
 -- name: lower_late_moments
--- As 1_take/25_lower_moments.sql, for the tenants that are late.
+-- Does the same as 1_take/25_lower_moments.sql for the late tenants.
 UPDATE read_model.tenants
 SET late_as_of = 'epoch'
 WHERE late_as_of > 'epoch';
 
 -- name: hold_set_backs
--- Returns set_backs of freshness, and has whoever finds that a clock was set back wait until this transaction commits.
+-- Returns set_backs of freshness, and makes sessions that want to raise it wait until this transaction commits.
 SELECT f.set_backs
 FROM read_model.freshness AS f
 FOR SHARE;
@@ -445,8 +447,8 @@ WHERE t.late_as_of IS NOT NULL
 ORDER BY t.user_id;
 
 -- name: find_done_tenants
--- Returns those of these tenants that have no late keys. This transaction owns all shards, so that none becomes late. None
--- is while a gap is open: the late keys may have been traded for the rebuild that closes it.
+-- Returns those of these tenants that have no late keys. This transaction owns all shards, so no tenant becomes late
+-- meanwhile. While a gap is open, it returns none: late keys may have been dropped for the rebuild that closes the gap.
 SELECT one.user_id
 FROM unnest(%(user_ids)s::text[]) AS one (user_id)
 WHERE NOT EXISTS (SELECT FROM projector.late_keys AS l WHERE l.user_id = one.user_id)
@@ -458,7 +460,7 @@ SET late_as_of = NULL
 WHERE user_id = any(%(user_ids)s::text[]);
 
 -- name: has_changes
--- Returns: whether a change or a late key waits. This is the cheap look, of some tens of microseconds.
+-- Returns whether a change or a late key waits. This cheap check takes some tens of microseconds.
 SELECT EXISTS (
     SELECT
     FROM projector.changes AS c
@@ -466,20 +468,20 @@ SELECT EXISTS (
 ) OR EXISTS (SELECT FROM projector.late_keys) AS has_changes;
 
 -- name: look
--- Looks at everything that a batch looks at.
+-- Checks everything that a batch checks.
 --
 -- Parameters: shard_class and shards, as for 1_take/10_own_shards.sql; least_clock, as for 1_take/20_open_batch.sql.
 -- Returns: what projector.queue_state has; has_changes, whether changes wait; has_unknown, whether some were put aside,
 -- because this version does not know their kind; has_dead_letters, whether there are dead letters; is_set_back, with the
 -- clock, and set_backs as in 20_open_batch.sql; has_old_clock, whether freshness has not noted the clock for a second;
--- fresh_until, to which moment freshness may move if capture is intact, null where it may not; is_fed, whether logical
--- replication brings the rows of source tables, or did. What it has not brought is proved by nothing here, so freshness
--- ends where projector.provable says.
+-- fresh_until, to which moment freshness may move if capture is intact, null if it may not; is_fed, whether logical
+-- replication brings the rows of source tables, or did. Nothing here can tell which rows have not arrived yet, so
+-- freshness ends at the moment in projector.provable.
 --
--- The clock is read before the snapshot of this statement. What was committed before it was captured, unless there is
--- a gap; and since the snapshot shows no change in the queue, refreshes that have committed have brought all of it into
--- the read model. A refresh in progress has its changes in the queue until it commits. A first build owns the shards,
--- and has freshness stand still as it has refreshes wait.
+-- The clock is read before the snapshot of this statement. Everything committed before that was captured, unless there
+-- is a gap. If the snapshot shows an empty queue, committed refreshes have brought all of it into the read model: a
+-- refresh in progress leaves its changes in the queue until it commits. A first build owns the shards, so that
+-- freshness stands still and refreshes wait.
 SELECT
     looked.*,
     clock_timestamp() AS clock,
@@ -518,11 +520,11 @@ FROM (
 ) AS looked;
 
 -- name: look_and_advance
--- Looks as look does, which is {looked}, and moves freshness where nothing waits and capture is intact. It is one
+-- Does the same as look, which is {looked}, and moves freshness if nothing waits and capture is intact. It is one
 -- statement in a transaction of its own.
 --
 -- Parameters: those of look; version, what this program installs; at_least, how old freshness is before it
--- is moved. Moments from before the clock was set back have to be lowered first, as 1_take/25_lower_moments.sql does.
+-- is moved. Before it, 1_take/25_lower_moments.sql has to lower moments from before the clock was set back.
 WITH looked AS MATERIALIZED ({looked}),
 
 moved AS (
@@ -561,8 +563,8 @@ VALUES (%(user_id)s);
 
 -- name: find_source_files
 -- Returns: files, the files that hold the rows of the source tables, partitions included. Parameter: relations, the
--- names of the tables with their schemas. TRUNCATE and an ALTER TABLE that rewrites a table give it another file, and
--- ignore snapshots: in an older one its rows cannot be seen.
+-- names of the tables with their schemas. TRUNCATE, and an ALTER TABLE that rewrites a table, give it another file and
+-- ignore snapshots: an older snapshot does not see its rows.
 WITH RECURSIVE source_tables AS (
     SELECT to_regclass(t.relation)::oid AS oid
     FROM unnest(%(relations)s::text[]) AS t (relation)

@@ -1,7 +1,7 @@
--- What projector/database asks.
+-- The queries of projector/database/.
 
 -- name: pin_settings
--- Gives the session these settings; those that the server does not have are left out. Parameters: names and settings.
+-- Gives the session these settings, except those that the server does not have. Parameters: names and settings.
 SELECT set_config(wanted.name, wanted.setting, false)
 FROM unnest(%(names)s::text[], %(settings)s::text[]) AS wanted (name, setting)
 WHERE current_setting(wanted.name, true) IS NOT NULL;
@@ -11,7 +11,7 @@ WHERE current_setting(wanted.name, true) IS NOT NULL;
 SELECT to_json(of_query) FROM ({text}) AS of_query;
 
 -- name: read_setting
--- Returns what is noted in projector.settings under a name; no row where nothing is.
+-- Returns the value of a name in projector.settings; no row if it has none.
 SELECT s.value
 FROM projector.settings AS s
 WHERE s.name = %(name)s;
@@ -28,9 +28,9 @@ WHERE name = %(name)s;
 -- Where the platform's tables are: see projector/database/source_names.py.
 
 -- name: can_read_source_tables
--- Returns whether the login may read projector.source_tables; null where the read model is not installed. A table of
--- this name that somebody else made lacks our columns, which are found by names: the planner, too, looks a table up
--- that to_regclass() names.
+-- Returns whether the login may read projector.source_tables; null if the read model is not installed. A table of this
+-- name that somebody else made lacks our columns. They are looked up by their names, because the planner would look up
+-- a table that to_regclass() names.
 SELECT
     CASE
         WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')
@@ -81,10 +81,10 @@ INNER JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
 WHERE c.relname = ANY(%(tables)s)
 ORDER BY c.relname ASC, path.place ASC;
 
--- What is ours, whom it belongs to, and what of it is missing: see projector/database/ownership.py.
+-- Our objects: who owns them, and which are missing. See projector/database/ownership.py.
 
 -- name: own_objects
--- The schemas, tables, views and functions of ours: command, as ALTER and DROP call it; class_id and object_id;
+-- Our schemas, tables, views and functions: command, the word for it in ALTER and DROP; class_id and object_id;
 -- owner_id. Parameters: schemas; names, the qualified names of our tables, views and functions.
 SELECT
     'SCHEMA' AS command,
@@ -115,14 +115,14 @@ WHERE n.nspname || '.' || p.proname = ANY(%(names)s::text[])
     OR (n.nspname = 'projector' AND p.proname LIKE 'capture\_%%' AND p.prorettype = 'trigger'::regtype);
 
 -- name: find_own_objects
--- Returns command and name of each of `own`, the above, as SQL writes them; owner; is_owned, whether that is the
--- login, the role that it runs as, or leads_access, of which nobody is a member; and is_trusted, whether to read it
--- gives nobody a right. That is so of what a superuser owns, and for who is none also of what the owner of the schema
--- projector owns. Parameters: as the above; suspects_only, whether those that are trusted are left out: to look up the
--- name of each takes longer than all the rest, and each command begins with this.
+-- Returns command and name of each object of `own`, the query above, as SQL writes them; owner; is_owned, whether that
+-- is the login, the role that it runs as, or leads_access, which has no members; and is_trusted, whether reading it
+-- gives nobody a right. The login's objects and a superuser's are trusted, and for a login that is no superuser also
+-- those of the owner of the schema projector. Parameters: as above; suspects_only, whether to leave out trusted
+-- objects: looking up the name of each takes longer than all the rest, and each command begins with this query.
 --
--- They are in an order in which each can be given an owner: that of a table has to be the owner of its schema. In the
--- opposite order nothing that is left depends on what is dropped.
+-- In this order, each can be given an owner: that of a table has to be the owner of its schema. In the opposite order,
+-- each can be dropped before what it depends on.
 WITH me AS (
     SELECT
         array_agg(r.oid) AS roles,
@@ -158,8 +158,8 @@ WHERE NOT %(suspects_only)s::boolean OR own.is_trusted IS NOT TRUE
 ORDER BY array_position(ARRAY['SCHEMA', 'TABLE', 'FUNCTION', 'VIEW'], o.command), name;
 
 -- name: find_missing
--- Returns what is not there: of these relations and functions, and of the columns of these tables. Parameters: names,
--- qualified; tables and columns, a table for each column.
+-- Returns those of these relations, functions and columns of tables that do not exist. Parameters: names, qualified;
+-- tables and columns, a table for each column.
 SELECT wanted.name
 FROM unnest(%(names)s::text[]) AS wanted (name)
 WHERE to_regclass(wanted.name) IS NULL
@@ -178,14 +178,14 @@ WHERE NOT EXISTS (
     WHERE a.attrelid = to_regclass(wanted.name) AND a.attname = wanted.column_name AND NOT a.attisdropped
 );
 
--- What a session waits for: projector/database/lock_waits.py tells it to an operator.
+-- The lock that a session waits for, which projector/database/lock_waits.py reports to an operator.
 
 -- name: find_awaited_lock
--- Returns of the lock that a session waits for, all in words: lock_name; holder, the session that has it or is before
--- this one in its queue; age, for how long that session can have had it. No row while it waits for none.
+-- Describes the lock that a session waits for: lock_name; holder, the session that has it or is ahead in its queue;
+-- age, the longest time that session can have had it. No row while it waits for none.
 --
--- Parameters: pid, the session that waits; migration and shard, the classes of advisory locks that have words of their
--- own. A session can hold an advisory lock without a transaction. A prepared transaction has no session: its pid is 0.
+-- Parameters: pid, the session that waits; migration and shard, the classes of advisory locks that are described by
+-- name. A session can hold an advisory lock without a transaction. A prepared transaction has no session: its pid is 0.
 SELECT
     CASE
         WHEN l.locktype IN ('relation', 'extend', 'page', 'tuple') THEN 'the table ' || i.identity
@@ -227,7 +227,7 @@ ORDER BY coalesce(a.xact_start, p.prepared, a.backend_start)
 LIMIT 1;
 
 -- name: id_function
--- Creates the function that gives the text of an id the platform's type. Placeholders: id, the kind of it; type; cast.
+-- Creates the function that converts the text of an id to the platform's type. Placeholders: id, its kind; type; cast.
 DROP FUNCTION IF EXISTS projector.{id}(text);
 CREATE FUNCTION projector.{id}(of_key text)
 RETURNS {type}
@@ -260,7 +260,7 @@ FROM projector.source_{relation}() AS r
 WHERE projector.canonical_phone(r.{phone}) IS NOT NULL AND r.user_id IS NOT NULL;
 
 -- name: rows_of_key
--- The same of the rows with one key. Its type is the platform's, so that an index of the platform can find them.
+-- The same for the rows with one key, which has the platform's type, so that an index of the platform can find them.
 SELECT
     r.user_id,
     projector.canonical_phone(r.{phone}) AS customer_phone

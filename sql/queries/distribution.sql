@@ -1,4 +1,4 @@
--- What only a read model on Citus needs.
+-- The queries that only a read model on Citus needs.
 
 -- name: has_citus
 SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AS has_citus;
@@ -11,19 +11,19 @@ SELECT EXISTS (
 ) AS is_distributed;
 
 -- name: recover_prepared_transactions
--- Ends what servers have prepared, and were not told to commit or to roll back. Citus does so each minute by itself.
+-- Ends transactions that servers have prepared and were not told to commit or roll back, as Citus does every minute.
 SELECT pg_catalog.recover_prepared_transactions() AS recovered;
 
 -- name: prepare_to_change
--- Has this transaction change tables on the servers one by one, and not take a new schema for that of a tenant.
+-- Makes this transaction change tables on one server after the other, and not treat a new schema as that of a tenant.
 SELECT
     set_config('citus.multi_shard_modify_mode', 'sequential', true) AS how,
     set_config('citus.enable_schema_based_sharding', 'off', true) AS by_schema;
 
 -- name: distribute_tables
--- Distributes the rows of each table of the read model by their tenant, those of a tenant to one server; and has each
--- server hold all rows of a table without one. A table that is distributed already stays as it is. The rows of a table
--- are copied, and deleted here.
+-- Distributes the rows of each table of the read model by tenant, all rows of a tenant to one server, and copies a
+-- table without a tenant to every server. A table that is already distributed stays as it is. The rows of a table are
+-- copied, and deleted here.
 DO $$
 DECLARE
     found record;
@@ -50,15 +50,15 @@ BEGIN
             PERFORM pg_catalog.create_reference_table(found.name);
         END IF;
         PERFORM pg_catalog.truncate_local_data_after_distributing_table(found.name);
-        -- The servers have this of the table, and not of the one beside it that has its long values.
+        -- Citus copies this option of the table to its servers, but not that of the TOAST table.
         EXECUTE format('ALTER TABLE %s SET (toast.vacuum_truncate = off)', found.name);
     END LOOP;
 END
 $$;
 
 -- name: grant_tables
--- Lets the roles of readers read the tables under their views, and find the functions in them. Citus sends the text of
--- a view to its servers, where nobody reads with the rights of its owner. The policies hold there too.
+-- Lets readers' roles read the tables below their views, and use the functions in them. Citus sends the text of a view
+-- to its servers, where it does not run with the rights of its owner. The policies apply there too.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_api') THEN
@@ -76,14 +76,14 @@ END
 $$;
 
 -- name: find_unfinished
--- Returns what was committed here: the server that prepared it, and its name there.
+-- Returns transactions that were committed here: the server that prepared each, and its name there.
 SELECT
     t.groupid,
     t.gid
 FROM pg_catalog.pg_dist_transaction AS t;
 
 -- name: show_shards
--- Lets this session see the shards that are on this server, which Citus hides.
+-- Lets this session see the shards on this server, which Citus hides.
 SELECT set_config('citus.override_table_visibility', 'off', false);
 
 -- name: find_shards
@@ -120,7 +120,7 @@ INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname 
 WHERE p.partmethod = 'h';
 
 -- name: find_unprotected_shard
--- Returns a shard whose policies are not those of its table, or null: row security holds on the servers or nowhere.
+-- Returns a shard whose policies differ from those of its table, or null: only the servers can enforce row security.
 SELECT min(asked.result) AS name
 FROM pg_catalog.run_command_on_all_nodes($command$
     SELECT coalesce(min('read_model.' || c.relname), '')
