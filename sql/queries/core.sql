@@ -472,8 +472,8 @@ SELECT EXISTS (
 --
 -- Parameters: shard_class and shards, as for 1_take/10_own_shards.sql; least_clock, as for 1_take/20_open_batch.sql.
 -- Returns: what projector.queue_state has; has_changes, whether changes wait; has_unknown, whether some were put aside,
--- because this version does not know their kind; has_dead_letters, whether there are dead letters; is_set_back, with the
--- clock, and set_backs as in 20_open_batch.sql; has_old_clock, whether freshness has not noted the clock for a second;
+-- because this version does not know their kind; has_dead_letters, whether there are dead letters; is_set_back, clock
+-- and set_backs as in 20_open_batch.sql; has_old_clock, whether freshness has not noted the clock for a second;
 -- fresh_until, to which moment freshness may move if capture is intact, null if it may not; is_fed, whether logical
 -- replication brings the rows of source tables, or did. Nothing here can tell which rows have not arrived yet, so
 -- freshness ends at the moment in projector.provable.

@@ -1,6 +1,6 @@
 -- The queries of projector/operate/: migrate and uninstall, rights, dependents, erase, explain and export.
 
--- What migrate and uninstall ask.
+-- The queries of migrate and uninstall.
 
 -- name: forget_source
 -- Forgets the platform's tables, and the triggers of those that it does not have. Parameter: tables, those that it has.
@@ -12,8 +12,8 @@ DELETE FROM projector.capture_triggers AS e
 WHERE e.table_name <> ALL(%(tables)s);
 
 -- name: note_source
--- Notes each of the platform's tables, and its schema: every session of ours takes them from there, whatever
--- search_path its login has. Parameter: tables, an array of objects with name, schema, kind and details.
+-- Notes each of the platform's tables and its schema, where all our sessions find it, whatever their search_path.
+-- Parameter: tables, an array of objects with name, schema, kind and details.
 INSERT INTO projector.source_tables (table_name, schema_name, kind, details)
 SELECT
     t.noted ->> 'name' AS table_name,
@@ -28,19 +28,19 @@ FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = 'read_model.lead_profiles'::regclass AND a.attname = 'extraction_id';
 
 -- name: widen_extraction_ids
--- Lets the read model hold ids of extractions that are no uuid. The view that shows them is created again later.
+-- Lets the read model hold extraction ids that are not uuids. The view that shows them is created again later.
 DROP VIEW IF EXISTS leads_sql.leads;
 ALTER TABLE read_model.lead_profiles ALTER COLUMN extraction_id TYPE text COLLATE "C";
 
 -- name: hold_looks
--- Keeps the looks of schedulers from beginning before the views that they read are replaced one by one. One that had
--- begun in between would hold views that come later, and wait for one that is replaced: neither would get on. A look
--- names projector.queue_state first, so it holds nothing while it waits. Nothing else of this view is changed.
+-- Blocks the checks of schedulers (`look`) before the views that they read are replaced one by one. A check that began
+-- in between would lock later views and wait for a replaced one, which is a deadlock. A check names
+-- projector.queue_state first, so it holds no lock while it waits. The command changes nothing in this view.
 ALTER VIEW IF EXISTS projector.queue_state RESET (security_barrier);
 
 -- name: note_version
--- Notes the projection version of the program that migrates, the version of all that it installs, and the functions and
--- views as it has created them. Parameters: version, installed_version.
+-- Notes the projection version of the migrating program, the version of all that it installs, and the functions and
+-- views that it has created. Parameters: version, installed_version.
 INSERT INTO projector.settings (name, value)
 VALUES
 ('projection_version', %(version)s),
@@ -49,14 +49,14 @@ VALUES
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: begin_projection
--- Creates the row of the read model as a whole.
+-- Creates the row of read_model.projection.
 INSERT INTO read_model.projection (version)
 VALUES (%(version)s)
 ON CONFLICT DO NOTHING;
 
 -- name: read_parts_before
--- Returns what `migrate` finds of the read model before it changes anything: columns, its tables and their columns; and
--- is_trusted, whether a complete build of the version that was installed has filled all of it, and no rebuild follows.
+-- Returns the state of the read model before `migrate` changes anything: columns, its tables and their columns; and
+-- is_trusted, whether a complete build of the installed version has filled all of it, and no rebuild is due.
 SELECT
     coalesce(
         (
@@ -82,15 +82,15 @@ SELECT
     AND NOT EXISTS (SELECT FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL) AS is_trusted;
 
 -- name: note_parts
--- Notes what the API is told of the attributes, and the parts of the read model: columns and tables that came with a
--- version, and the attributes of the mapping. Returns a row if any of that was something else before.
+-- Notes the attributes for the API, and the parts of the read model: columns and tables that a version added, and the
+-- attributes of the mapping. Returns a row if any of that has changed.
 --
--- A part that was filled stays so where only its definition has changed: its old values are answered, and freshness
--- stands still, until the rebuild has passed. One that this migrate has created is not filled. The first time parts are
--- noted, one that was there is filled if the installation could be trusted.
+-- A filled part stays so if only its definition has changed: until the rebuild ends, the API answers its old values,
+-- and freshness stands still. A part that this migrate has created is not filled. When parts are noted for the first
+-- time, an existing part counts as filled if the installation was trusted.
 --
 -- Parameters: attributes, the catalog; version and mapping, the digests of what makes the parts; before and is_trusted,
--- what read_parts_before returned. What a part `reads` is compared with what the API reads: a table, a column, or an
+-- from read_parts_before. The API compares what a part `reads` with what it reads itself: a table, a column, or an
 -- attribute as attributes.LEVEL.NAME, `*` for each name that is not declared.
 WITH present AS (
     SELECT
@@ -164,7 +164,7 @@ noted AS (
             END AS is_filled
         FROM present
         CROSS JOIN read_model.projection AS p
-        -- What the catalog of before had.
+        -- The attributes in the previous catalog.
         CROSS JOIN LATERAL (
             SELECT
                 ARRAY(
@@ -186,13 +186,13 @@ WHERE (p.attributes, p.parts, p.filled) IS DISTINCT FROM (%(attributes)s::jsonb,
 RETURNING true AS is_changed;
 
 -- name: change_versions
--- Raises the version of every tenant: an answer from before names other attributes than there are now. Parameter:
--- random, a text, because Citus takes no volatile function in an UPDATE.
+-- Raises the version of every tenant, because earlier answers have other attributes. Parameter: random, a text, because
+-- Citus takes no volatile function in an UPDATE.
 UPDATE read_model.tenants SET version = version + 1, version_id = md5(user_id || %(random)s)::uuid;
 
 -- name: attribute_indexes
--- Returns: commands, which create the indexes by which ranges of declared numbers, dates and times are found, and drop
--- those of attributes that are not declared any more.
+-- Returns: commands, which create the indexes for ranges of declared numbers, dates and times, and drop those of
+-- attributes that are no longer declared.
 --
 -- A name has at most 63 bytes, that of an attribute 40. A date and a time have at most 24 characters; a row that is not
 -- rebuilt yet may have a long text instead, which no index takes. The API writes the same expressions, in
@@ -323,10 +323,10 @@ CROSS JOIN pg_catalog.pg_database AS d
 WHERE r.rolname = current_user AND d.datname = current_database();
 
 -- name: find_further_rights
--- Returns each owner of a table that is read, or of a partition of one, who is no superuser. Rights are those of the
--- login, since code of the owner goes back to it from whatever role the session runs as.
+-- Returns each owner of a source table or of its partitions who is not a superuser. The rights are those of the login,
+-- because the owner's code can return to it from any role that the session runs as.
 --
--- Left out are the roles of ours, and what the login was granted on what is read. Parameter: relations.
+-- Our roles are left out, and so is what the login was granted on the source tables. Parameter: relations.
 WITH source AS MATERIALIZED (
     SELECT
         c.oid,
@@ -376,7 +376,7 @@ LEFT JOIN LATERAL (
         AND d.refobjid = me.oid
         AND d.deptype IN ('o', 'a')
         AND d.classid NOT IN ('pg_default_acl'::regclass, 'pg_extension'::regclass, 'pg_auth_members'::regclass)
-        -- To use a schema or a database, or to create something there, gives no right on what others have there.
+        -- USAGE or CREATE on a schema or a database gives no rights to the objects of others there.
         AND (d.deptype = 'o' OR d.classid NOT IN ('pg_namespace'::regclass, 'pg_database'::regclass))
         AND NOT (d.classid = 'pg_database'::regclass AND o.rolcreatedb)
         AND (d.deptype = 'o' OR d.objid NOT IN (SELECT s.oid FROM source AS s))
@@ -385,7 +385,7 @@ LEFT JOIN LATERAL (
             !~ '^(projector|read_model|leads_(access|sql)|pg_temp.*)$'
             OR (d.deptype = 'a' AND i.type = 'table' AND i.schema = 'leads_access')
         )
-        -- The documentation and our messages have these granted.
+        -- Our documentation and messages ask for these grants.
         AND i.identity NOT IN (
             'pg_catalog.set_config(pg_catalog.text,pg_catalog.text,boolean)',
             'pg_catalog.recover_prepared_transactions()'
@@ -402,7 +402,7 @@ GROUP BY o.oid, o.rolname, me.oid
 ORDER BY o.rolname;
 
 -- name: read_access
--- Returns the columns of Access in projector/operate/roles.py, also where there is no such schema.
+-- Returns the columns of Access in projector/operate/roles.py, even if the schema does not exist.
 SELECT
     n.nspowner::regrole::text AS owner,
     coalesce(n.nspowner = to_regrole('leads_access'), false) AS is_apart,
@@ -427,8 +427,8 @@ LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'leads_access'
 WHERE me.rolname = session_user;
 
 -- name: find_schemas
--- Two of three are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
--- API's keys has one table only.
+-- Two of three tables are enough, so that `migrate` can restore one that was dropped by mistake. The schema of the API
+-- keys has only one.
 SELECT
     n.nspname::text AS schema_name,
     n.nspowner::regrole::text AS owner,
@@ -458,16 +458,16 @@ WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
 ORDER BY schema_name;
 
 -- name: have_names_qualified
--- Has PostgreSQL name objects with their schemas, and say what it drops, in English where the login may choose that.
+-- Makes PostgreSQL qualify names and report what it drops, in English if the login may set the language.
 SELECT
     set_config('search_path', '', true),
     set_config('client_min_messages', 'notice', true),
     CASE WHEN has_parameter_privilege('lc_messages', 'SET') THEN set_config('lc_messages', 'C', true) END;
 
 -- name: find_attached
--- Returns what others made of ours, or put into a schema of ours, which PostgreSQL would drop without a word: triggers,
--- rules and columns of our tables; objects in our schemas; and triggers that call a function of ours. An index, a
--- constraint or a policy on a table of ours has no content of its own.
+-- Returns what others added to our tables or schemas, and PostgreSQL would drop silently: triggers, rules and columns
+-- of our tables; objects in our schemas; and triggers that call our functions. An index, a constraint or a policy on
+-- our tables has no content of its own.
 --
 -- Parameters as those of own_objects; columns, those of our tables, as schema.table.column; described, the qualified
 -- names of the tables that have these columns.
@@ -481,7 +481,7 @@ FROM (
         0 AS part
     FROM own AS o
     INNER JOIN pg_catalog.pg_trigger AS t ON o.object_id IN (t.tgrelid, t.tgfoid)
-    -- Ours on a table of the platform go with our triggers.
+    -- Our own triggers on the platform's tables do not count.
     WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname NOT LIKE 'leads\_capture\_%%'
     UNION ALL
     SELECT
@@ -510,7 +510,8 @@ FROM (
     INNER JOIN pg_catalog.pg_depend AS d ON d.refclassid = o.class_id AND d.refobjid = o.object_id
     WHERE o.command = 'SCHEMA'
         AND (d.classid, d.objid) NOT IN (SELECT m.class_id, m.object_id FROM own AS m)
-        -- A part goes with its whole, as default rights and a membership in a publication go with the schema.
+        -- Parts are dropped with their whole, as default privileges and a membership in a publication are with the
+        -- schema.
         AND d.deptype = 'n'
         AND d.classid <> 'pg_publication_namespace'::regclass
         AND NOT EXISTS (
@@ -528,9 +529,9 @@ INNER JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
 WHERE NOT p.puballtables AND t.schemaname = ANY(%(schemas)s)
 ORDER BY name;
 
--- What `erase` asks and deletes: everything of ours about a tenant, or about one of its leads.
+-- The queries of `erase`, which deletes everything that we hold about a tenant, or about one of its leads.
 --
--- Where a query takes user_id and customer_phone, the phone is null for the whole tenant.
+-- If a query takes user_id and customer_phone, a null phone stands for the whole tenant.
 
 -- name: find_standing_rows
 -- Returns table_name, rows and example (a primary key) of each source table that has rows from which the tenant or the
@@ -567,7 +568,7 @@ FROM read_model.leads AS l
 WHERE l.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR l.customer_phone = %(customer_phone)s);
 
 -- name: count_keys
--- Returns the number of API keys of a whole tenant. A statement of its own, since workers of Citus lack the function.
+-- Returns the number of API keys of a whole tenant. It is a separate statement because Citus workers lack the function.
 SELECT count(*) AS api_keys
 FROM leads_access.tenants_of_keys() AS k
 WHERE k.user_id = %(user_id)s AND %(customer_phone)s::text IS NULL;
@@ -586,7 +587,7 @@ WHERE d.user_id = %(user_id)s
 
 -- name: delete_some
 -- Deletes rows of a table that has tenant and phone. Parameters: user_id, customer_phone, size (how many rows at most).
--- The tenant is named twice: so Citus sends the statement as a whole to the one place that has these rows.
+-- The tenant is named twice, so that Citus sends the whole statement to the one shard that has these rows.
 DELETE FROM {table}
 WHERE user_id = %(user_id)s
     AND ctid = any(
@@ -608,15 +609,15 @@ WHERE user_id = %(user_id)s;
 SELECT leads_access.delete_keys(%(user_id)s) AS deleted;
 
 -- name: shed_queue
--- Deletes what waits, since a rebuild of everything follows, which reads all source rows that are committed by now. This
--- transaction owns all shards. A change without a key stays: it is a gap of capture.
+-- Deletes the waiting changes, because a rebuild of everything follows, which reads all source rows committed by now.
+-- This transaction owns all shards. A change without a key stays, because it is a gap of capture.
 DELETE FROM projector.changes
 WHERE shard >= 0;
 
 -- name: delete_unknown
--- Deletes from a table that has kind, key and user_id, which can be blank, each key of which nothing is left: neither
--- the definition nor projector.source_keys has it, so that to retry or to compare it would do nothing. A dead letter
--- has the kind of a change, and the others that of a key.
+-- Deletes from a table with kind, key and user_id, which can be blank, each key that neither the definition nor
+-- projector.source_keys has: retrying or comparing it would do nothing. A dead letter has the kind of a change, and
+-- rows of other tables have the kind of a key.
 DELETE FROM {table} AS t
 WHERE t.key <> ''
     AND coalesce(t.user_id, '') IN ('', %(user_id)s)
@@ -637,13 +638,13 @@ WHERE t.key <> ''
     );
 
 -- name: restart_phases
--- Has the present phase of a rebuild and of the verify begin again if it is at what is erased.
+-- Restarts the present phase of a rebuild and of the verify if its position is the erased tenant or lead.
 UPDATE projector.sweep_positions AS p
 SET after_first = '', after_second = ''
 WHERE p.after_first = %(user_id)s AND (%(customer_phone)s::text IS NULL OR p.after_second = %(customer_phone)s);
 
 -- name: forget_runs
--- Takes a tenant out of the runs that were asked for it; a run that was for nobody else goes.
+-- Removes a tenant from the runs that were for it, and deletes those that were for no other.
 WITH deleted AS (
     DELETE FROM projector.runs
     WHERE tenants = ARRAY[%(user_id)s::text]
@@ -654,8 +655,8 @@ SET tenants = array_remove(tenants, %(user_id)s)
 WHERE %(user_id)s = any(tenants) AND tenants <> ARRAY[%(user_id)s::text];
 
 -- name: forget_note
--- Replaces a text that names the tenant or the lead, since more of it can be in it. Parameters: mention, a regular
--- expression; instead.
+-- Replaces a text that names the tenant or the lead, because the text may contain more about it. Parameters: mention, a
+-- regular expression; instead.
 UPDATE {table}
 SET {column} = %(instead)s
 WHERE {column} ~ %(mention)s;
@@ -667,7 +668,8 @@ SET value = %(instead)s
 WHERE name = 'capture_off' AND value ~ %(mention)s;
 
 -- name: note
--- Writes a line into the ledger, and returns its erasure_id. Until it has ended, the line names whom it is for.
+-- Writes a line into the ledger, and returns its erasure_id. Until the erasure has ended, the line names whom it
+-- erases.
 SELECT
     leads_access.append_erasure(
         jsonb_build_object(
@@ -699,22 +701,22 @@ FROM (
 ) AS s;
 
 -- name: finish
--- Notes that an erasure has ended: from now on its line names nobody.
+-- Notes that an erasure has ended, and removes the names from its line.
 SELECT leads_access.finish_erasure(%(erasure_id)s) AS finished;
 
 -- name: read_lines
--- Returns: the lines of the ledger as JSON, in order. A ledger file has not all of their columns.
+-- Returns: the lines of the ledger as JSON, in order. A ledger file does not have all of their columns.
 SELECT to_jsonb(e.*) AS line
 FROM leads_access.read_erasures() AS e
 ORDER BY e.asked_at, e.erasure_id;
 
 -- name: add_line
--- Takes a line of a ledger file into the ledger, where it is not there yet; returns whether it did. Parameter: line.
+-- Adds a line of a ledger file to the ledger if it is not there yet; returns whether it did. Parameter: line.
 SELECT leads_access.append_erasure(%(line)s) IS NOT NULL AS is_taken;
 
 -- name: find_matches
--- Returns erasure_id, user_id and customer_phone (null for a whole tenant) of what the ledger names and a table has.
--- Only the leads of tenants that the ledger knows are hashed.
+-- Returns erasure_id, user_id and customer_phone (null for a whole tenant) of erased tenants and leads that a table
+-- has. It hashes only the leads of tenants in the ledger.
 WITH erasures AS MATERIALIZED (SELECT e.* FROM leads_access.read_erasures() AS e),
 
 tenants AS MATERIALIZED (
@@ -769,8 +771,8 @@ SELECT
 FROM projector.source_tenants() AS t;
 
 -- name: find_tables
--- Returns name, quoted for SQL, of each table whose files have values of rows, and whether the planner has statistics of
--- it (has_statistics), which hold some too.
+-- Returns name, quoted for SQL, of each table whose files contain values, and whether the planner has statistics on it
+-- (has_statistics), which contain some too.
 SELECT
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
     EXISTS (SELECT FROM pg_catalog.pg_stats AS s WHERE s.schemaname = n.nspname AND s.tablename = c.relname)
@@ -781,17 +783,17 @@ WHERE (n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 
     OR c.oid = 'pg_catalog.pg_statistic'::regclass
 ORDER BY n.nspname = 'pg_catalog', n.nspname, c.relname;
 
--- What `explain` reads of one lead, all of it in one REPEATABLE READ transaction that writes nothing.
+-- The queries of `explain` about one lead, all in one REPEATABLE READ transaction that writes nothing.
 --
--- What counts, and in which order rows compete, comes from sql/definition/. Each query starts from the keys of the
--- lead and reaches its rows by indexes.
+-- sql/definition/ says which rows count, and in which order they compete. Each query starts from the keys of the lead
+-- and finds its rows by indexes.
 --
 -- Parameters that most of them take: user_id and customer_phone; kinds and keys, two arrays of one length, the keys
--- of the lead's source rows; bound, how many waiting changes, and keys of them, are looked at.
+-- of the lead's source rows; bound, how many waiting changes, and keys of them, are checked.
 
 -- name: limit_transaction
--- Makes the transaction one that writes nothing, whose statements end after a time, and that reads by indexes where
--- it can. Parameter: timeout.
+-- Makes the transaction read-only, limits the time of its statements, and makes it use indexes if it can. Parameter:
+-- timeout.
 SELECT
     set_config('transaction_read_only', 'on', true),
     set_config('statement_timeout', %(timeout)s, true),
@@ -822,10 +824,10 @@ FROM projector.late_keys AS l
 WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
 
 -- name: read_state
--- What decides how a difference from the read model is to be read. Citus takes no sub-select without a column.
+-- Returns the state that explains a difference from the read model. Citus refuses a sub-select without a column.
 --
--- Returns version (projection version of the last build), is_rebuilding, truncates (whether a TRUNCATE of the platform
--- waits), and is_longer (whether more changes wait than are looked at).
+-- Columns: version (projection version of the last build), is_rebuilding, truncates (whether a TRUNCATE of the platform
+-- waits), and is_longer (whether more changes wait than are checked).
 SELECT
     p.version,
     EXISTS (SELECT 1 FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS is_rebuilding,
@@ -840,8 +842,8 @@ SELECT projector.canonical_phone(%(phone)s) AS customer_phone;
 -- name: find_keys
 -- The keys of the source rows that belong to a lead, or that the read model last knew it by.
 --
--- Returns kind, key and is_known, whether it is known to be of the lead. A row that projector.source_keys does not have
--- under this lead yet may be one of those that a change names that waits or is set aside.
+-- Returns kind, key and is_known, whether the key is known to belong to the lead. A row that projector.source_keys does
+-- not have under this lead yet may be one that a waiting change or a dead letter names.
 SELECT
     c.kind,
     c.key,
@@ -880,8 +882,8 @@ FROM (
 GROUP BY c.kind, c.key;
 
 -- name: find_own_keys
--- Returns kind, key and is_own, whether the source row belongs to the lead now, of the keys that concern it. Parameter
--- also: known, as `find_keys` says of each.
+-- Returns the keys that concern the lead: kind, key and is_own, whether the source row belongs to it now. Further
+-- parameter: known, is_known of each as `find_keys` returns it.
 SELECT
     c.kind,
     c.key,
@@ -895,10 +897,10 @@ LEFT JOIN LATERAL (
 WHERE c.is_known OR d.is_own;
 
 -- name: find_waiting
--- The changes that wait and concern the lead, the oldest first: of its rows, and of their agents, channels and
--- templates.
+-- Returns the waiting changes that concern the lead, the oldest first: those of its rows, and of their agents, channels
+-- and templates.
 --
--- Returns kind, key, queued_at, and total, how many there are. Parameter also: size, how many are returned.
+-- Columns: kind, key, queued_at, and total, how many there are. Further parameter: size, how many are returned.
 SELECT
     w.kind,
     w.key,
@@ -941,8 +943,8 @@ ORDER BY d.first_failed_at, d.kind, d.key;
 
 -- name: print_lead
 -- Returns document; attributes; of_conversations, the attributes of those that have any, by their ids; moments, what
--- include=waiting,status_since prints; left_out, how many attributes were left out. `of` is what stands before the
--- names of the tables: `read_model.`, or `new_` of those that the steps fill.
+-- include=waiting,status_since prints; left_out, how many attributes were left out. `of` is the prefix of the tables'
+-- names: `read_model.`, or `new_` for those that the steps fill.
 SELECT
     l.document,
     p.attributes,
@@ -966,7 +968,7 @@ CROSS JOIN (
 WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
 
 -- name: create_key_table
--- The keys of the lead, as projector.source_keys has them once nothing waits.
+-- Creates a table for the keys of the lead, as projector.source_keys has them once nothing waits.
 CREATE TEMPORARY TABLE IF NOT EXISTS explained_keys ({types.source_keys});
 
 -- name: fill_key_table
@@ -1021,8 +1023,8 @@ LIMIT %(size)s;
 -- Returns: commands, which create read_model.csv_header() with the columns of the CSV, and read_model.csv_line(), which
 -- makes the row of a printed lead.
 --
--- The columns are what the definition prints of a sample: a lead of template sends alone, with a value in each column of
--- its profile. The kinds of these values say how each is written. What the sample has not is a text.
+-- The columns are those that the definition prints for a sample: a lead with template sends only, and a value in each
+-- column of its profile. The kind of a value says how its column is written. A column without a value is a text.
 WITH sample AS (
     SELECT
         jsonb_object_agg(
@@ -1096,7 +1098,7 @@ SELECT
 FROM fields AS f;
 
 -- The lines of an export, as the API writes them: see sql/install/functions/30_export.sql. Parameters of all: user_id;
--- of messages also start and end, the moments from which and before which they were sent; null for any.
+-- for messages also start and end, the moments from which and before which they were sent; null for any.
 
 -- name: read_as_of
 -- Returns: as_of, the moment up to which every change of the tenant is in the read model.

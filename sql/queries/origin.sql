@@ -1,17 +1,17 @@
 -- The queries of projector/operate/origin/.
 
--- The origin of rows that logical replication brings: how far its subscriptions are.
+-- The origin of rows that logical replication brings, and how far its subscriptions are.
 
 -- name: read_origin_clock
 -- At the origin. Returns: at, its clock. Read it before the position.
 SELECT clock_timestamp() AS at;
 
 -- name: read_origin_position
--- At the origin. Returns: position, behind all that was committed until now; slots, how many of the slots are here.
--- Parameter: slots.
+-- At the origin. Returns: position, behind all commits until now; slots, how many of the slots exist here. Parameter:
+-- slots.
 --
 -- A commit that does not wait for the disk is behind the flushed position, so this is the position of the next record.
--- At the start of a page, the header of the page lies between the two, and no record.
+-- At the start of a page, only the page header lies between the two.
 SELECT
     CASE
         WHEN w.inserted - w.flushed IN (24, 40) AND (w.flushed - '0/0'::pg_lsn) %% 8192 = 0 THEN w.flushed
@@ -29,17 +29,17 @@ FROM (
 ) AS w;
 
 -- name: push_to_disk
--- At the origin, where the position stands still and nothing proves it. Returns a row if the WAL ended with a record
--- that is not on the disk.
+-- At the origin, if the position stands still without being proved. Returns a row if the WAL ended with an unflushed
+-- record.
 --
--- A subscription gets what is on the disk, and PostgreSQL may leave such a record in memory for 15 seconds, as that of
--- a query that pruned a page and was cancelled. The end of a transaction with an id has it written.
+-- A subscription receives only flushed records, and PostgreSQL may leave one unflushed for 15 seconds, for example
+-- after a query that pruned a page was cancelled. A transaction with an id flushes it when it ends.
 SELECT pg_current_xact_id() AS xid
 WHERE pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn();
 
 -- name: read_newest_clock
--- Returns: newest_clock, which the clock of the origin is behind only if it was set back: the newest one that was read,
--- or a moment that is proved or claimed; set_backs, how often a clock was found to have been set back.
+-- Returns: newest_clock, the newest reading of the origin's clock, or a proved or claimed moment if it is later: a
+-- clock behind it was set back; set_backs, how often a clock was found to have been set back.
 SELECT
     greatest(
         max(o.newest_clock),
@@ -50,8 +50,8 @@ SELECT
 FROM projector.origin AS o;
 
 -- name: find_proof
--- Returns: at, the latest of these moments of the origin whose position every subscription has applied; null if none,
--- if no subscription brings one of the source tables, or if rows or columns of one were left out.
+-- Returns: at, the latest of these moments of the origin whose position every subscription has applied; null if there
+-- is none, if no subscription brings one of the source tables, or if rows or columns of one were left out.
 -- Parameters: moments and positions, in pairs.
 SELECT max(m.at) AS at
 FROM unnest(%(moments)s::timestamptz[], %(positions)s::pg_lsn[]) AS m (at, position)
@@ -63,8 +63,8 @@ AND NOT EXISTS (SELECT FROM projector.unfed_tables)
 AND NOT EXISTS (SELECT FROM projector.left_out);
 
 -- name: note_look
--- Parameters: clock and position, what the clock of the origin says and where its WAL ends, null if it could not be
--- asked; errors, of the subscriptions so far.
+-- Parameters: clock and position, the clock of the origin and the end of its WAL, null if it did not answer; errors, of
+-- the subscriptions so far.
 INSERT INTO projector.origin AS o (position, errors, seen_errors, newest_clock)
 VALUES (%(position)s::pg_lsn, 0, %(errors)s, %(clock)s)
 ON CONFLICT (only_row) DO UPDATE
@@ -77,18 +77,18 @@ ON CONFLICT (only_row) DO UPDATE
 
 -- name: note_proof
 -- Parameters: at, a moment of the origin before which everything has arrived; errors, of the subscriptions so far;
--- set_backs, which was read before the moment: it is void where a clock was found to have been set back since.
+-- set_backs, read before the moment, which is void if a clock was found set back since.
 UPDATE projector.origin AS o
 SET proved_at = %(at)s, errors = %(errors)s
 WHERE o.set_backs = %(set_backs)s AND o.proved_at IS DISTINCT FROM %(at)s;
 
 -- name: forget_proof
--- Forgets what is proved, and has whoever has read a moment before forget it.
+-- Forgets what is proved, and makes sessions that read a moment earlier forget it.
 UPDATE projector.origin AS o
 SET proved_at = NULL, set_backs = o.set_backs + 1;
 
 -- name: forget_origin
--- The source tables are the platform's own again: nothing needs a proof, and nothing is left out.
+-- Forgets the origin once the source tables are the platform's own again: nothing needs a proof, or is left out.
 WITH forgotten AS (
     DELETE FROM projector.left_out
 )
@@ -96,12 +96,12 @@ WITH forgotten AS (
 DELETE FROM projector.origin;
 
 -- name: note_problem
--- Has readiness say what keeps changes from arriving; null for nothing.
+-- Notes for readiness what keeps changes from arriving; null for nothing.
 UPDATE read_model.projection AS p
 SET feed_problem = %(problem)s
 WHERE p.feed_problem IS DISTINCT FROM %(problem)s;
 
--- What the publications of the platform leave out, where logical replication brings the rows of the source tables.
+-- What the platform's publications leave out, if logical replication brings the rows of the source tables.
 
 -- name: read_brought_tables
 -- Returns the columns of Brought in projector/operate/origin/publications.py. A generated column does not arrive.
@@ -130,13 +130,13 @@ INNER JOIN projector.source_tables AS t ON t.schema_name = rn.nspname AND t.tabl
 ORDER BY name, s.subname;
 
 -- name: find_left_out
--- At the origin. Returns name, and reason in words, of these tables of which not everything is published, and of the
+-- At the origin. Returns name, and reason in words, of those of these tables that are not published completely, and of
 -- partitions with rows that belong to none of them.
 --
 -- Parameter: brought, an array of objects as read_brought_tables returns them.
 --
--- What one publication leaves out, another one of the same subscription may bring. Before PostgreSQL 15, whole rows and
--- all rows are published, and the view has no columns for anything else.
+-- Another publication of the same subscription may bring what one leaves out. Before PostgreSQL 15, whole rows and all
+-- rows are published, and the view has no columns for anything else.
 WITH brought AS (
     SELECT b.*
     FROM jsonb_to_recordset(%(brought)s) AS b (

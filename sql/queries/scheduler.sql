@@ -1,8 +1,8 @@
--- What projector/scheduler asks and deletes.
+-- The queries of projector/scheduler/.
 
 -- name: began_lately
--- Returns whether a run of all tenants began within the last seconds. A time that the clock has not reached does not
--- count: the clock may have been set back.
+-- Returns whether a run of all tenants began within the last seconds. A time in the future does not count, because the
+-- clock may have been set back.
 SELECT EXISTS (
     SELECT
     FROM projector.runs AS r
@@ -12,8 +12,7 @@ SELECT EXISTS (
 );
 
 -- name: prune_runs
--- Delete old runs, old rounds of the verify but the last one, old gaps that are healed, and old drift that is right
--- again.
+-- Delete old runs, old rounds of the verify except the last, old healed gaps, and old drift that is right again.
 WITH gaps_pruned AS (
     DELETE FROM projector.capture_gaps
     WHERE healed_at < clock_timestamp() - make_interval(days => %(days)s)
@@ -34,12 +33,12 @@ DELETE FROM projector.runs
 WHERE started_at < clock_timestamp() - make_interval(days => %(days)s);
 
 -- name: note_refresh
--- Parameters: outcome, and note, why it failed, or null.
+-- Parameters: outcome; note, why it failed, or null.
 INSERT INTO projector.runs (kind, started_at, finished_at, outcome, note)
 VALUES ('refresh', now(), clock_timestamp(), %(outcome)s, %(note)s);
 
 -- name: note_scheduler
--- Note that a scheduler is alive, and forget those before it that are over. Parameters: scheduler_id, host, pid.
+-- Note that a scheduler is alive, and forget earlier ones that ended or are silent. Parameters: scheduler_id, host, pid.
 WITH forgotten AS (
     DELETE FROM projector.schedulers AS s
     USING projector.schedulers AS own
@@ -64,7 +63,7 @@ SET late_after_seconds = %(seconds)s::real
 WHERE late_after_seconds IS DISTINCT FROM %(seconds)s::real;
 
 -- name: read_lateness_of_cron
--- Returns how old the data are before the second refresh from cron is missed; no row where none comes from cron.
+-- Returns how old the data are before the second refresh from cron is missed; no row if cron runs none.
 SELECT c.late_after_seconds AS seconds
 FROM projector.cron AS c;
 

@@ -1,4 +1,4 @@
--- What `tenants` lists, the names of tenants, and the version of a tenant.
+-- The queries of `tenants`, about the names of tenants, and about the version of a tenant.
 
 -- name: lock_names
 SELECT pg_advisory_xact_lock(%(key)s, 0);
@@ -28,24 +28,24 @@ LEFT JOIN read_model.tenant_names AS n ON n.user_id = coalesce(t.user_id, counte
 ORDER BY user_id;
 
 -- name: count_dead_letters_without_tenant
--- Returns: dead_letters, how many keys are set aside whose tenant the source does not tell.
+-- Returns: dead_letters, how many keys with an unknown tenant are set aside.
 SELECT count(*) AS dead_letters
 FROM projector.dead_letters AS d
 WHERE d.user_id IS NULL;
 
 -- name: read_taken_names
--- Returns the user_id of each tenant whose name the taken changes concern: of all, where the table was truncated.
+-- Returns the user_id of each tenant whose name the taken changes concern; of every tenant if the table was truncated.
 SELECT k.key COLLATE "C" AS user_id
 FROM taken_changes AS t
 CROSS JOIN LATERAL unnest(t.keys) AS k (key)
 WHERE t.kind = 'tenants'
     AND k.key IS NOT NULL
-    -- What is set aside is tried again by itself.
+    -- Keys that are set aside are retried separately.
     AND NOT EXISTS (SELECT FROM projector.dead_letters AS d WHERE d.kind = t.kind AND d.key = k.key COLLATE "C")
 UNION
 SELECT n.user_id
 FROM read_model.tenant_names AS n
--- Citus reads the rows of a subquery as a result, which needs a column.
+-- Citus materializes a subquery, which then needs a column.
 WHERE 'truncate' IN (SELECT t.kind FROM taken_changes AS t WHERE projector.concerns_names(t.kind, t.keys));
 
 -- name: read_source_names
@@ -71,7 +71,7 @@ FROM read_model.tenant_names AS n
 WHERE %(user_ids)s::text[] IS NULL OR n.user_id = any(%(user_ids)s::text[]);
 
 -- name: find_waiting_names
--- Returns the user_id of each of these tenants of whose name a change waits.
+-- Returns the user_id of each of these tenants whose name a waiting change concerns.
 SELECT named.user_id
 FROM unnest(%(user_ids)s::text[]) AS named (user_id)
 WHERE EXISTS (
@@ -94,13 +94,13 @@ DELETE FROM read_model.tenant_names
 WHERE user_id = any(%(user_ids)s::text[]);
 
 -- name: change_version
--- Raises the version of a tenant of which something was written. The tenant is locked.
+-- Raises the version of a tenant whose rows were written. The tenant is locked.
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
 VALUES (%(user_id)s, 1, gen_random_uuid())
 ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1, version_id = excluded.version_id;
 
 -- name: change_epoch
--- Has tokens of the change feed end that could miss what went without a tombstone.
+-- Ends the tokens of the change feed, which would miss rows that were deleted without a tombstone.
 --
 -- The tenant is locked.
 UPDATE read_model.tenants
@@ -108,12 +108,12 @@ SET epoch = %(epoch)s
 WHERE user_id = %(user_id)s;
 
 -- name: tell_listeners
--- Tells the APIs that listen that any tenant may have changed.
+-- Notifies the listening APIs that any tenant may have changed.
 SELECT pg_notify('leads', '*')
 WHERE pg_notification_queue_usage() <= 0.9;
 
 -- name: find_old_tombstones
--- Returns the tenants that have a tombstone of more than so many days.
+-- Returns the tenants that have a tombstone older than a number of days.
 SELECT s.user_id
 FROM read_model.lead_tombstones AS s
 WHERE s.deleted_at < now() - make_interval(days => %(days)s)
@@ -124,7 +124,7 @@ WHERE s.deleted_at < now() - make_interval(days => %(days)s)
 ORDER BY user_id;
 
 -- name: prune_tombstones
--- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them, for each feed.
+-- Deletes the tombstones of a tenant older than a number of days, and notes their newest version for each feed.
 --
 -- The tenant is locked.
 WITH pruned AS (

@@ -5,7 +5,7 @@
 SELECT EXISTS (SELECT FROM projector.source_tenants());
 
 -- name: find_example_lead
--- Returns user_id and customer_phone of the wanted lead; else of the last active lead of its tenant, else of any.
+-- Returns user_id and customer_phone of the wanted lead; else of the last active lead of its tenant, or of any tenant.
 SELECT
     l.user_id,
     l.customer_phone
@@ -14,7 +14,7 @@ ORDER BY l.user_id = %(user_id)s DESC, l.customer_phone = %(customer_phone)s DES
 LIMIT 1;
 
 -- name: find_newest_messages
--- Returns the newest message of each of the leads of a tenant that were heard of last.
+-- Returns the newest message of each of the last active leads of a tenant.
 SELECT
     m.conversation_id,
     m.sender,
