@@ -38,7 +38,8 @@ INSERT INTO projector.runs (kind, started_at, finished_at, outcome, note)
 VALUES ('refresh', now(), clock_timestamp(), %(outcome)s, %(note)s);
 
 -- name: note_scheduler
--- Note that a scheduler is alive, and forget earlier ones that ended or are silent. Parameters: scheduler_id, host, pid.
+-- Note that a scheduler is alive, and forget earlier ones that ended or are silent. Parameters: scheduler_id, host,
+-- pid.
 WITH forgotten AS (
     DELETE FROM projector.schedulers AS s
     USING projector.schedulers AS own

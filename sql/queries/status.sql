@@ -1,16 +1,15 @@
--- What `status` and the metrics read, all of it in one statement, which projector/observe/status/read.py puts together.
+-- The queries of `status` and the metrics, which projector/observe/status/read.py joins into one statement.
 --
 -- Each query is a group of the document. It returns one row: the object that the document has under the name of the
--- query. FACTS in projector/observe/status/facts.py says what is printed of it; a column that FACTS does not name is
--- for the sentences on what needs attention. Durations are in seconds, and numeric: as JSON a float8 of 5 would be an
--- integer.
+-- query. FACTS in projector/observe/status/facts.py says what is printed; columns that it does not name are for the
+-- sentences on what needs attention. Durations are in seconds, and numeric: as JSON a float8 of 5 would be an integer.
 --
--- Parameters of all: version, the projection version of the program; bound, up to where rows are counted; shown, how
--- many are listed; role, that of the API; application_name, how those of schedulers begin; classes and purposes, the
--- first keys of locks and what they are for; scheduler_class, that of the locks of schedulers; reconnecting; silent.
+-- Parameters of all: version, the projection version of the program; bound, where counting rows stops; shown, how many
+-- are listed; role, that of the API; application_name, the prefix of the schedulers' names; classes and purposes, the
+-- first keys of locks and what they are for; scheduler_class, that of the schedulers' locks; reconnecting; silent.
 
 -- name: projection
--- What the read model is, and how fresh. No row where `migrate` did not end.
+-- The state of the read model, and how fresh it is. No row if `migrate` did not end.
 SELECT
     true AS installed,
     %(version)s::text AS version,
@@ -25,8 +24,8 @@ SELECT
     coalesce(
         (SELECT s.value <> '{}' FROM projector.settings AS s WHERE s.name = 'mapping'), false
     ) AS has_mapping,
-    -- Kind and name, as PostgreSQL writes them, of each function and view of ours that is not as the last `migrate`
-    -- created it.
+    -- Kind and name, as PostgreSQL writes them, of each of our functions and views that changed since the last
+    -- `migrate`.
     ARRAY(
         SELECT noted.name
         FROM projector.settings AS s
@@ -47,8 +46,8 @@ CROSS JOIN LATERAL (
 ) AS f;
 
 -- name: capture
--- Whether changes are captured. A queue that was shed for a rebuild is a gap, too. `fills` is what a rebuild fills
--- where our own command opened the gap; `gap` is what readiness reports, `broken` what is wrong with the triggers now.
+-- Whether changes are captured. A queue that was dropped for a rebuild is a gap too. `fills` is what a rebuild fills if
+-- our own command opened the gap; `gap` is what readiness reports, `broken` what is wrong with the triggers now.
 WITH found AS MATERIALIZED (
     SELECT
         p.capture_gap,
@@ -76,7 +75,7 @@ SELECT
     g.noticed_at AS gap_since,
     coalesce(f.switched_off, g.reason, f.broken) AS reason,
     s.fills,
-    -- A gap that a migrate has opened is planned, and no reason to alarm anybody.
+    -- A gap that `migrate` has opened is planned, so it raises no alarm.
     CASE WHEN s.fills IS NULL THEN s.name ELSE 'filling' END AS phase,
     coalesce(f.capture_gap, f.broken) AS gap,
     f.broken
@@ -86,7 +85,7 @@ LEFT JOIN projector.capture_gaps AS g
     ON g.gap_id = (SELECT min(open.gap_id) FROM projector.capture_gaps AS open WHERE open.healed_at IS NULL);
 
 -- name: origin
--- Where logical replication brings the source rows: what is proved to have arrived, and each subscription.
+-- If logical replication brings the source rows: what has provably arrived, and each subscription.
 SELECT
     o.proved_at,
     p.feed_problem AS problem,
@@ -100,10 +99,9 @@ FROM read_model.projection AS p
 LEFT JOIN projector.origin AS o ON true;
 
 -- name: queue
--- The oldest is looked for among the first of each shard, single and bulk: within these the order of insertion is that
--- of the queue, and a piece of a mass change has the time of the change that it comes from. The lag is 0 for a time
--- that the clock, which was set back, has not reached. `late_seconds` is how long the late keys take at the pace of the
--- last half minute.
+-- The oldest change is among the first single and bulk changes of each shard: each of these lists is in the order of
+-- insertion, and a piece of a mass change keeps the time of its change. The lag is 0 for a time in the future, which
+-- means that the clock was set back. `late_seconds` is how long the late keys take at the pace of the last half minute.
 SELECT
     least(
         late.late_keys + (
@@ -138,7 +136,7 @@ SELECT
             )
         ) AS first
     ) AS lag,
-    -- Waiting changes of kinds that this version does not know, with their numbers.
+    -- The number of waiting changes of each kind that this version does not know.
     (
         SELECT coalesce(json_object_agg(of_kind.kind, of_kind.changes ORDER BY of_kind.kind), '{}')
         FROM (
@@ -167,10 +165,10 @@ CROSS JOIN (
 
 -- name: schedulers
 -- A scheduler is gone without having ended if its lock is free and it has noted nothing for `reconnecting` seconds, or
--- if it has noted nothing for `silent` seconds. After a restart of the server each has `silent` seconds to connect
--- again. It is lost unless a later one, or cron, has taken over. `none_runs` says that it is certain that none runs: a
--- lost host may leave sessions, which do nothing, and of one that has not noted itself, as of another version, a
--- session is seen.
+-- if it has noted nothing for `silent` seconds. After a restart of the server each has `silent` seconds to reconnect. A
+-- gone scheduler is lost unless a later one, or cron, has taken over. `none_runs` says that certainly none runs: a lost
+-- host may leave idle sessions behind, and a scheduler that is not noted, such as one of another version, shows by its
+-- session.
 WITH known AS (
     SELECT
         s.began_at,
@@ -237,10 +235,9 @@ FROM (
 ) AS seen;
 
 -- name: rebuild
--- Whether a rebuild runs, by who holds its lock, and its run; the last run of each kind; and the other sessions that
--- hold advisory locks of ours, those that are not ours first. `since` is when their transaction began, or the session;
--- `is_ours`: the login has the rights of the owner of our tables. A first build has no total: its leads show at its
--- end.
+-- Whether a rebuild runs, as its lock shows, and its run; the last run of each kind; and the other sessions that hold
+-- our advisory locks, foreign ones first. `since` is when their transaction began, or the session; `is_ours`: the login
+-- has the rights of the owner of our tables. A first build has no total, because its leads appear when it ends.
 WITH holders AS (
     SELECT
         l.pid,
@@ -279,7 +276,7 @@ last_runs AS (
     WHERE r.run_id IN (
         (SELECT max(run_id) FROM projector.runs WHERE kind = 'rebuild'),
         (SELECT max(run_id) FROM projector.runs WHERE kind = 'verify'),
-        -- Refreshes are most of the log: the newest is at its end, where an index of runs of one kind is not needed.
+        -- Most of the log is refreshes: the newest is near its end, so that no index by kind is needed.
         (SELECT run_id FROM projector.runs WHERE kind = 'refresh' ORDER BY run_id DESC LIMIT 1)
     )
 )
@@ -318,9 +315,8 @@ LEFT JOIN LATERAL (
 ) AS run ON true;
 
 -- name: verify
--- The last verify of everything that has ended; the round that the scheduler is in, whose `done` is less than 1 until
--- it has ended; what differs from the source, what was found first at the top; and how much is right again, for what
--- reason.
+-- The last verify of everything that has ended; the present round of the scheduler, whose `done` is less than 1 until
+-- it ends; what differs from the source, the longest known first; and how much is right again, by reason.
 WITH proved AS (
     SELECT
         r.started_at,
@@ -387,8 +383,8 @@ SELECT
     ) AS drift;
 
 -- name: row_security
--- How many tables have rows of tenants, and one whose row security is not as `migrate` makes it. `lets_older_api_pass`:
--- sessions that never named a tenant read all rows.
+-- How many tables have rows of tenants, and one whose row security differs from what `migrate` creates.
+-- `lets_older_api_pass`: sessions that never named a tenant read all rows.
 SELECT
     count(*) AS tables,
     (array_agg(s.table_name ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS unprotected,
@@ -397,7 +393,7 @@ SELECT
 FROM read_model.row_security AS s;
 
 -- name: dead_letters
--- The dead letters that failed first; those that did not fail alone yet come last.
+-- The dead letters that failed first; those that have not yet failed by themselves come last.
 SELECT
     (SELECT count(*) FROM projector.dead_letters) AS count,
     ARRAY(
@@ -410,7 +406,7 @@ SELECT
     ) AS first;
 
 -- name: attributes_left_out
--- Of how many leads, and of how many conversations, an attribute is left out.
+-- The number of leads, and of conversations, of which an attribute is left out.
 SELECT
     (
         SELECT count(*)
@@ -426,7 +422,7 @@ SELECT
     ) AS conversations;
 
 -- name: erasures
--- Those that began and did not end. Those of other tenants or leads that are under way now are among them.
+-- The erasures that began and have not ended, including those in progress.
 SELECT
     count(*) AS interrupted,
     min(e.asked_at) AS since
@@ -434,8 +430,8 @@ FROM leads_access.read_erasures() AS e
 WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
 
 -- name: api_role
--- The role that the API takes; no row for an empty one, which is none. `unreadable` is what it may not read or call,
--- `is_unfiltered` says whether row security does not hold for it, and `database_name` is as SQL writes it.
+-- The role that the API takes; no row if it takes none. `unreadable` is what it may not read or call, `is_unfiltered`
+-- says whether row security does not apply to it, and `database_name` is quoted for SQL.
 SELECT
     taken.role_name AS name,
     r.oid IS NOT NULL AS exists,
@@ -469,11 +465,11 @@ SELECT
     quote_ident(current_database()) AS database_name
 FROM (VALUES (%(role)s::text)) AS taken (role_name)
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = taken.role_name
--- The table of API keys is read by a function alone.
+-- The API reads its keys only by a function.
 LEFT JOIN LATERAL (
     SELECT 'leads_access.key_of' AS unusable
     FROM to_regprocedure('leads_access.key_of(text)') AS f (id)
-    -- Null, and so no row, where there is no such schema.
+    -- Null, and so no row, if the schema does not exist.
     WHERE NOT (
         has_schema_privilege(r.oid, to_regnamespace('leads_access'), 'USAGE')
         AND has_function_privilege(r.oid, f.id, 'EXECUTE')
@@ -482,8 +478,8 @@ LEFT JOIN LATERAL (
 WHERE taken.role_name <> '';
 
 -- name: notifications
--- How full the NOTIFY queue of the server is, up to 1. Which sessions listen PostgreSQL does not tell: `holder`
--- describes the one that has stood still in a transaction for longest, of those that the login sees, which has read
+-- How full the NOTIFY queue of the server is, up to 1. PostgreSQL does not say which sessions listen: `holder`
+-- describes the one that has been idle in a transaction for longest, of those that the login can see: it has read
 -- nothing since.
 SELECT
     pg_notification_queue_usage() AS usage,
@@ -496,9 +492,9 @@ SELECT
     ) AS holder;
 
 -- name: tables
--- How many tenants have leads, or had any; and about how many rows each table of ours has, and its bytes with indexes
--- and TOAST. To measure a table waits while another session holds an ACCESS EXCLUSIVE lock on it or on one of its
--- indexes. Such a table has the size that the catalog noted last for its rows alone.
+-- How many tenants have or had leads; and for each of our tables about how many rows it has, and its bytes with indexes
+-- and TOAST. Measuring a table would wait for a session with an ACCESS EXCLUSIVE lock on it or on one of its indexes.
+-- For such a table, the size is what the catalog noted last for its rows alone.
 WITH blocked AS (
     SELECT coalesce(i.indrelid, t.oid, l.relation) AS table_id
     FROM pg_catalog.pg_locks AS l

@@ -1,4 +1,4 @@
--- The queries of a sweep that are no steps: its position and its run, pieces, rounds, drift, and recovery.
+-- The queries of a sweep that are not steps: its position and its run, pieces, rounds, drift, and recovery.
 
 -- name: read_clock
 SELECT clock_timestamp() AS now;
@@ -13,7 +13,7 @@ FROM projector.sweep_positions AS p
 WHERE p.purpose = %(purpose)s AND p.version = %(version)s;
 
 -- name: begin_sweep
--- Parameters: parts, the parts of the read model that there are.
+-- Parameters: parts, the present parts of the read model.
 INSERT INTO projector.sweep_positions AS p (purpose, version, phase, parts)
 VALUES (%(purpose)s, %(version)s, %(phase)s, %(parts)s)
 RETURNING p.started_at, p.phase, ARRAY[p.after_first, p.after_second] AS after, p.parts;
@@ -28,7 +28,7 @@ SET phase = %(phase)s, after_first = %(after_first)s, after_second = %(after_sec
 WHERE purpose = %(purpose)s AND version = %(version)s;
 
 -- name: note_rebuild_done
--- Notes for the API how much of a rebuild of everything is done. Parameter: more, by how much; null where it begins.
+-- Notes for the API how much of a rebuild of everything is done. Parameter: more, the increase; null at the beginning.
 UPDATE read_model.projection AS p
 SET rebuild_done = CASE WHEN %(more)s::real IS NULL THEN 0 ELSE least(p.rebuild_done + %(more)s, 0.99) END;
 
@@ -56,7 +56,7 @@ SET leads = leads + %(leads)s, messages = messages + %(messages)s
 WHERE run_id = %(run_id)s;
 
 -- name: close_run
--- Parameters: run_id, outcome, note; leads, null where they were added already.
+-- Parameters: run_id, outcome, note; leads, null if they were added already.
 UPDATE projector.runs
 SET outcome = %(outcome)s,
     note = %(note)s,
@@ -68,8 +68,8 @@ WHERE run_id = %(run_id)s;
 DELETE FROM {table};
 
 -- name: find_index_commands
--- Returns drop_command and create_command of each index of the tables that holds rows to no rule: the keys stay, by
--- which rows are written. Parameter: tables, their qualified names. The search index comes last: it takes longest.
+-- Returns drop_command and create_command of each index of the tables that enforces no constraint: rows are written by
+-- the keys, so these stay. Parameter: tables, their qualified names. The search index comes last: it takes longest.
 SELECT
     format('DROP INDEX %%s', i.indexrelid::regclass) AS drop_command,
     pg_get_indexdef(i.indexrelid) AS create_command,
@@ -83,8 +83,8 @@ WHERE i.indrelid = any(%(tables)s::regclass[])
 ORDER BY place, create_command;
 
 -- name: end_tokens
--- Moves the versions of all tenants, and ends the tokens of their change feeds: a first build brings in whatever has
--- come again. Citus takes no volatile function here, so that the new ids are computed from `random`.
+-- Raises the versions of all tenants, and ends the tokens of their change feeds: a first build also writes rows that
+-- had been deleted. Citus refuses a volatile function here, so the new ids are computed from `random`.
 --
 -- Parameter: random, a text.
 UPDATE read_model.tenants
@@ -97,7 +97,7 @@ SET version = version + 1,
     late_as_of = NULL;
 
 -- name: leave_keys
--- Has the keys that make a lead be tried with the late keys.
+-- Queues the keys that make a lead as late keys.
 INSERT INTO projector.late_keys (user_id, customer_phone, kind, key, queued_at)
 SELECT
     k.user_id,
@@ -110,13 +110,13 @@ INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = k.kind AND kinds.
 WHERE k.user_id = %(user_id)s AND k.customer_phone = %(customer_phone)s AND k.kind IN ({kinds.of_lead_makers});
 
 -- name: tell_listeners
--- Tells the APIs that listen that everything may have changed, once this transaction commits.
+-- Notifies the listening APIs that everything may have changed, once this transaction commits.
 SELECT pg_notify('leads', '*')
 WHERE pg_notification_queue_usage() <= 0.9;
 
 -- name: note_built
--- Notes that a build of everything has ended, and which parts of the read model it has filled: those that there were
--- when it began, in parts.
+-- Notes that a build of everything has ended, and that it has filled `parts`, the parts of the read model that existed
+-- when it began.
 UPDATE read_model.projection AS p
 SET version = %(version)s,
     built_at = now(),
@@ -130,10 +130,10 @@ SET version = %(version)s,
     );
 
 -- name: begin_freshness
--- Creates the row of freshness, for all shards at once: while one of them had no time, the others would speak for it.
+-- Creates the row of freshness, for all shards at once: the others would count for a shard without a time.
 --
--- It begins at since, before which everything is contained. Where logical replication brings the rows of source tables,
--- that moment says nothing: the next look finds what is proved. Parameters: since; shards, their number.
+-- It begins at since, before which everything is contained. If logical replication brings the rows of source tables,
+-- that moment proves nothing, and the next check finds what is proved. Parameters: since; shards, their number.
 INSERT INTO read_model.freshness (as_of, shards)
 SELECT
     began.at,
@@ -156,7 +156,7 @@ ORDER BY r.user_id, r.customer_phone
 LIMIT %(size)s;
 
 -- name: sort_leads
--- Returns the first of what several of these found.
+-- Returns the first of the leads that several of these queries found.
 SELECT f.*
 FROM ({leads}) AS f
 ORDER BY f.user_id, f.customer_phone
@@ -168,7 +168,7 @@ FROM projector.source_keys AS k
 WHERE k.kind IN ({kinds.of_lead_makers});
 
 -- name: find_leads_left
--- Returns user_id and customer_phone of those of these leads that were not missing altogether, in the same order.
+-- Returns user_id and customer_phone of those of these leads that were not missing completely, in the same order.
 SELECT
     l.user_id,
     l.customer_phone
@@ -225,8 +225,8 @@ FROM (
 ) AS keyed;
 
 -- name: read_waiting_leads
--- Returns user_id and customer_phone of those of the leads that wait. Parameters: user_ids and customer_phones, arrays
--- of one length.
+-- Returns user_id and customer_phone of those of these leads that wait. Parameters: user_ids and customer_phones,
+-- arrays of one length.
 SELECT
     l.user_id,
     l.customer_phone
@@ -234,7 +234,8 @@ FROM unnest(%(user_ids)s::text[], %(customer_phones)s::text[]) AS l (user_id, cu
 INNER JOIN waiting_leads AS w ON w.user_id = l.user_id AND w.customer_phone = l.customer_phone;
 
 -- name: read_differing_leads
--- Returns user_id and customer_phone of the leads that differ, in order. A message under a wrong lead is of two leads.
+-- Returns user_id and customer_phone of the leads that differ, in order. A message under a wrong lead concerns two
+-- leads.
 SELECT
     d.user_id,
     d.customer_phone
@@ -266,7 +267,7 @@ INNER JOIN projector.sweep_positions AS p ON p.purpose = 'verify' AND p.version 
 WHERE r.finished_at IS NULL;
 
 -- name: read_last_start
--- Returns: started_at of the last round of a scheduler, which has ended; null without one.
+-- Returns: started_at of the last round of a scheduler that has ended; null if there is none.
 SELECT max(r.started_at) AS started_at
 FROM projector.verify_rounds AS r
 WHERE r.days IS NOT NULL AND r.finished_at IS NOT NULL;
@@ -314,7 +315,7 @@ FROM unnest(%(kinds)s::text[], %(user_ids)s::text[], %(customer_phones)s::text[]
 ON CONFLICT (kind, user_id, customer_phone, key) DO UPDATE SET tried_at = excluded.tried_at;
 
 -- name: take_in
--- Forgets that items were left out: they are compared now. Parameters: as above, but at.
+-- Forgets that items were left out: they are compared now. Parameters: as above, except at.
 DELETE FROM projector.verify_left_out AS o
 USING unnest(%(kinds)s::text[], %(user_ids)s::text[], %(customer_phones)s::text[], %(keys)s::text[])
     AS i (kind, user_id, customer_phone, key)
@@ -324,8 +325,8 @@ WHERE o.kind = i.kind
     AND o.key = i.key;
 
 -- name: find_left_out
--- Returns kind, user_id, customer_phone, key of what was left out, tried longest ago first. Parameters: before, what
--- was tried since stays left out; size.
+-- Returns kind, user_id, customer_phone, key of what was left out, the longest ago tried first. Parameters: before,
+-- only what was not tried since; size.
 SELECT
     o.kind,
     o.user_id,
@@ -340,7 +341,7 @@ LIMIT %(size)s;
 SELECT EXISTS (SELECT FROM projector.verify_left_out) AS has_left_out;
 
 -- name: note_drift
--- Notes items that differ. One that differs already keeps its row, and when it was found.
+-- Notes items that differ. An item that is noted already keeps its row and the time when it was found.
 WITH noted AS (
     INSERT INTO projector.drift AS d (
         kind, user_id, customer_phone, key, fields, first_field, found_at, seen_at
@@ -370,10 +371,10 @@ SELECT count(*) FILTER (WHERE noted.is_new) AS found
 FROM noted;
 
 -- name: end_items
--- Ends what differed of these items, unless it was seen again since.
+-- Ends the drift of these items, unless it was seen again since.
 --
 -- Parameters: kinds, user_ids, customer_phones and keys, arrays of one length; before, when the comparison or the heal
--- began; at, when they are right again; outcome. A key is one item whatever lead it was found under.
+-- began; at, when they are right again; outcome. A key is one item, under whichever lead it was found.
 UPDATE projector.drift AS d
 SET ended_at = %(at)s, outcome = %(outcome)s
 FROM unnest(%(kinds)s::text[], %(user_ids)s::text[], %(customer_phones)s::text[], %(keys)s::text[])
@@ -385,8 +386,8 @@ WHERE d.ended_at IS NULL
     AND (i.key <> '' OR (d.user_id = i.user_id AND d.customer_phone = i.customer_phone));
 
 -- name: end_all
--- Ends what was last seen before a moment, of these tenants or of all: after a rebuild, and of statistics after all of
--- them were compared since, but those of tenants that have neither leads nor statistics any more.
+-- Ends drift last seen before a moment, of these tenants or of all: after a rebuild, and that of statistics after all
+-- were compared, except of tenants that no longer have leads or statistics.
 UPDATE projector.drift AS d
 SET ended_at = clock_timestamp(), outcome = %(outcome)s
 WHERE d.ended_at IS NULL
@@ -395,7 +396,7 @@ WHERE d.ended_at IS NULL
     AND (%(tenants)s::text[] IS NULL OR d.user_id = any(%(tenants)s::text[]));
 
 -- name: read_open_drift
--- Returns kind, user_id, customer_phone, key of the leads and keys that differ and were not seen to since.
+-- Returns kind, user_id, customer_phone, key of the leads and keys that differ and were not dealt with since.
 SELECT
     d.kind,
     d.user_id,
@@ -419,7 +420,7 @@ SELECT
     (SELECT count(*) FROM projector.drift AS d WHERE d.ended_at IS NULL) AS open_differences;
 
 -- name: publish_drift
--- Writes what the metrics of the API show.
+-- Writes the numbers that the metrics of the API show.
 UPDATE read_model.projection AS p
 SET proved_at = %(proved_at)s,
     round_done = %(round_done)s,
@@ -431,9 +432,9 @@ WHERE (p.proved_at, p.round_done, p.open_differences) IS DISTINCT FROM
 
 -- name: find_rebuild_reasons
 -- Returns: version and built_at of the read model; lacks_parts, whether a part of it was never filled; switched_off,
--- why an operator switched capture off; gap, why changes may have been missed, or were shed for a rebuild; interrupted,
--- whether a rebuild of everything ended before its end, or is in progress elsewhere (the holder of the rebuild lock
--- knows which).
+-- why an operator switched capture off; gap, why changes may have been missed, or were dropped for a rebuild;
+-- interrupted, whether a rebuild of everything was interrupted, or is in progress elsewhere (the holder of the rebuild
+-- lock knows which).
 SELECT
     (SELECT p.version FROM read_model.projection AS p) AS version,
     (SELECT p.built_at FROM read_model.projection AS p) AS built_at,
@@ -456,13 +457,12 @@ SELECT max(c.change_id) AS change_id
 FROM projector.changes AS c;
 
 -- name: shed_changes
--- Deletes waiting mass changes of an owned shard, since a rebuild of everything follows. Single changes stay: they are
--- taken meanwhile.
--- Parameters: shard; newest, the change_id up to which they go; size. Why nothing is lost: a change that can be seen
--- here was committed together with its source row, so the rebuild, which begins later and reads all source rows,
--- contains it; what cannot be seen yet stays in the queue. Before the first deletion a gap is opened, which freezes
--- freshness and which only a rebuild that begins after the last one closes; both happen under the lock of rebuilds. A
--- ctid is safe, as in 1_take/40_take_changes.sql.
+-- Deletes waiting mass changes of an owned shard, because a rebuild of everything follows. Single changes stay, and are
+-- taken meanwhile. Parameters: shard; newest, the change_id up to which to delete; size. Nothing is lost: a visible
+-- change was committed together with its source row, so the rebuild, which begins later and reads all source rows,
+-- contains it; a change that is not visible yet stays in the queue. Before the first deletion a gap is opened. It
+-- freezes freshness, and only a rebuild that begins after the last deletion closes it; both happen under the lock of
+-- rebuilds. A ctid is safe, as in 1_take/30_take_changes.sql.
 DELETE FROM projector.changes
 WHERE ctid = any(
     ARRAY(
@@ -484,7 +484,7 @@ DELETE FROM projector.changes
 WHERE shard >= 10 AND change_id = any(%(change_ids)s::bigint[]);
 
 -- name: count_mass_changes
--- Returns how many mass changes wait, and late keys, counted up to a bound: what can be traded for a rebuild.
+-- Returns how many mass changes and late keys wait, counted up to a bound: these a rebuild can replace.
 SELECT count(*) AS changes
 FROM (
     SELECT
@@ -497,14 +497,14 @@ FROM (
 ) AS bounded;
 
 -- name: shed_late_keys
--- Deletes late keys for the same reason. This transaction has them to itself. Their tenants stay late until the gap is
+-- Deletes late keys for the same reason. No other transaction takes any now. Their tenants stay late until the gap is
 -- closed.
 DELETE FROM projector.late_keys
 WHERE ctid = any(ARRAY(SELECT l.ctid FROM projector.late_keys AS l LIMIT %(size)s));
 
 -- name: note_interrupted_runs
--- Notes of rebuilds whose process ended first that they were interrupted. Only the holder of the rebuild lock can
--- tell: the query takes it until its transaction ends, where there is such a row.
+-- Marks as interrupted the rebuilds whose process ended before them. Only the holder of the rebuild lock can tell: if
+-- there is such a row, the query takes the lock until its transaction ends.
 UPDATE projector.runs
 SET outcome = 'interrupted', finished_at = clock_timestamp()
 WHERE kind = 'rebuild'
