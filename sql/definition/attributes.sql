@@ -22,9 +22,9 @@ STABLE
 PARALLEL SAFE
 RETURN to_jsonb(projector.cut_text(nullif(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0'), ''), 2048));
 
--- A number without zeros at its end: 10.0 is 10, and is printed so. Null for NaN and infinity, which JSON does not
--- have, and for a number with more than 308 digits before the point or 400 after it, which no double has: an index
--- takes no number of thousands of digits.
+-- A number without trailing zeros: 10.0 becomes 10. Null for NaN and infinity, which JSON does not have, and for a
+-- number with more than 308 digits before the point or 400 after it, which no double has: an index cannot hold a number
+-- of thousands of digits.
 CREATE OR REPLACE FUNCTION projector.attribute_number(value numeric)
 RETURNS jsonb
 LANGUAGE sql
@@ -69,8 +69,8 @@ $definition$;
 -- U+0000, half a surrogate pair, and a value at the first level if a number in it has too many digits. If even that
 -- fails, the result is null.
 --
--- Anybody may have written the text, so the time of each step is proportional to its length: no look-behind, which
--- PostgreSQL begins at the first character each time. Escaped backslashes get another form first, so that each
+-- Anybody may have written the text, so each step takes time proportional to its length. There is no look-behind,
+-- because PostgreSQL starts each one at the first character. Escaped backslashes are replaced first, so that each
 -- backslash begins an escape. \p, which JSON does not have, hides the pairs of surrogates while the halves are
 -- replaced.
 CREATE OR REPLACE FUNCTION projector.read_json(value text)
@@ -100,8 +100,8 @@ EXCEPTION
 END
 $definition$;
 
--- A value of JSON as an attribute: a text trimmed and cut, a number without zeros at its end, a list without the items
--- that are null or blank. Null for null, a blank, an empty list, an object, and a list of anything but scalars.
+-- A value of JSON as an attribute: a text trimmed and cut, a number without trailing zeros, a list without null or
+-- blank items. Null for null, a blank, an empty list, an object, and a list of anything but scalars.
 CREATE OR REPLACE FUNCTION projector.attribute_of_json(value jsonb)
 RETURNS jsonb
 LANGUAGE sql
@@ -133,10 +133,10 @@ $definition$;
 
 -- The attributes of a lead or a conversation, or null, and how many of them were left out.
 --
--- sources has objects of attributes. For each name, the first object with a value counts. Objects at odd places are
--- made from declared columns. Those at even places are unchecked JSON: a value counts only if its name matches
--- [a-z][a-z0-9_]*, has at most 40 characters, and is not declared with another type, as which `elsewhere` always
--- counts. types are the declared ones.
+-- sources is a list of objects of attributes. For each name, the first object with a value counts. Objects at odd
+-- places are made from declared columns. Those at even places are unchecked JSON: a value counts only if its name
+-- matches [a-z][a-z0-9_]*, has at most 40 characters, and is not declared with another type, as which `elsewhere`
+-- always counts. types are the declared ones.
 --
 -- At most 64 attributes and 8 KiB as JSON text are kept: declared ones first, then bytewise by their names.
 CREATE OR REPLACE FUNCTION projector.merge_any_attributes(sources jsonb [], types jsonb)
@@ -193,7 +193,8 @@ FROM (
 $definition$;
 
 -- Whether each value of some JSON is already an attribute, with a name that is not declared; the length of names is not
--- checked. Most JSON passes, and the rest is checked name by name. A pattern that counts would take four times as long.
+-- checked. Most JSON passes, and the rest is checked name by name. A pattern that also counted would take four times as
+-- long.
 CREATE OR REPLACE FUNCTION projector.has_plain_attributes(value jsonb, declared text [])
 RETURNS boolean
 LANGUAGE sql

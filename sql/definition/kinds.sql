@@ -4,10 +4,10 @@
 -- kind: the relation of the mapping whose row changed, or another reason to read rows again.
 -- key_kind: the kind of the keys of such a change, as in projector.source_keys.
 -- id: the column that has such a key, and the function that gives its text the platform's type: projector.contact_id().
--- phone: if the key is the relation's own, the column that says to whose lead a row belongs; else null.
+-- phone: if the key is the relation's own, the column with the phone of a row's lead; else null.
 -- makes_lead: whether a row with such a key makes a lead, or only adds to one.
 -- profile: whether the profile of the lead is read again.
--- messages: which messages of the conversation are read again: those that the change names, or all; null for none.
+-- messages: the messages of the conversation to read again: those that the change names, or all; null for none.
 -- queued_kind: the kind under which a key is queued if a rule of the mapping, or a truncated table, makes it stale.
 -- dead_letter_kind: the kind under which a key is set aside, and then read again as a whole; null if it is not the key
 -- of a lead.

@@ -4,9 +4,9 @@
 -- winning contact. Each attribute is chosen in the same way, from the extraction's column, its JSON, the contact's
 -- column, its JSON.
 --
--- Reads profile_leads, the user_id and customer_phone of the leads to compute, and profile_keys, rows as in
--- projector.source_keys, of these leads at least; and status_changes, rows of that definition. {fence} is empty if
--- PostgreSQL may join whole tables.
+-- Reads profile_leads, the user_id and customer_phone of the leads to compute; profile_keys, rows as in
+-- projector.source_keys, at least those of these leads; and status_changes, rows of that definition. {fence} is empty
+-- if PostgreSQL may join whole tables.
 WITH counted_sends AS (
     SELECT
         s.user_id,

@@ -1,4 +1,4 @@
--- The functions that bring values of the source into the form in which the read model stores and prints them.
+-- The functions that convert values of the source to the form in which the read model stores and prints them.
 --
 -- `migrate` installs them. White space is blank, tab, line feed, vertical tab, form feed, carriage return and
 -- no-break space. Each body is one expression, so that PostgreSQL inlines it: a call would cost a rebuild some
@@ -53,7 +53,7 @@ RETURN CASE
         )
 END;
 
--- The tag of an AI as Hot, Warm or Cold, without regard to case and surrounding white space; null for any other.
+-- The tag of an AI as Hot, Warm or Cold, ignoring case and surrounding white space; null for any other.
 CREATE OR REPLACE FUNCTION projector.lead_status(tag text)
 RETURNS text
 LANGUAGE sql
@@ -127,9 +127,9 @@ END;
 -- A text of at most this many bytes of UTF-8. A longer text is cut between two characters, and ends in the mark `…
 -- [cut]`, which takes 9 bytes.
 --
--- octet_length() does not fetch the text, and left() only the beginning of a text that is stored out of line, so that
--- 400 MB cost as much as 64 KiB. A byte whose first two bits are 10 continues a character. A character has at most four
--- bytes, so one of four bytes begins a character.
+-- octet_length() does not fetch the text, and left() fetches only the beginning of a text that is stored out of line,
+-- so that 400 MB cost as much as 64 KiB. A byte whose first two bits are 10 continues a character. A character has at
+-- most four bytes, so one of four bytes begins a character.
 CREATE OR REPLACE FUNCTION projector.cut_text(value text, bytes integer)
 RETURNS text
 LANGUAGE sql

@@ -1,12 +1,12 @@
--- The relations of the mapping, sql/mapping/, with each column in a type of its own. A key keeps the platform's type,
--- so that an index of the platform can find it: {conversation_id} stands for the type of a conversation's id.
+-- The relations of the mapping, sql/mapping/, with a fixed type for each column. A key keeps the platform's type, so
+-- that an index of the platform can find it: {conversation_id} stands for the type of a conversation's id.
 --
 -- projector/database/sql.py makes each of these the body of a function projector.source_RELATION(), and `migrate` fills
--- in the mapping, with the schema of each table. An optional relation or column that is missing counts as nulls. A body
--- is a string, so that PostgreSQL stores no dependency on a table of the platform: the platform may drop a column or a
--- table, change a type, and swap tables by renaming them. Nothing but the name counts. PostgreSQL inlines each function
--- where it is called, so that the indexes of the platform serve it. For that the functions have to be STABLE, run with
--- the rights of the caller, and set nothing.
+-- in the mapping, with the schema of each table. A missing optional relation or column counts as nulls. A body is a
+-- string, so that PostgreSQL stores no dependency on a table of the platform: the platform may drop a column or a
+-- table, change a type, and swap tables by renaming them, because only the name counts. PostgreSQL inlines each
+-- function, so that it can use the platform's indexes. This requires that the functions are STABLE, run with the
+-- caller's rights, and have no SET clause.
 --
 -- There is also a function for each kind of key, such as projector.contact_id(), which converts a queued or noted key
 -- to the type of the platform: null for a text that cannot be such an id. declared_attributes is an object made from

@@ -3,7 +3,7 @@
 --
 -- A row without a tenant, or with a blank phone, belongs to no lead and has no row here. projector.current_keys() has
 -- the keys of all rows, and projector.current_key() that of one row. projector.is_key() says whether a text can be a
--- key of this kind on the platform: a number has no letters.
+-- key of this kind on the platform: a numeric id has no letters.
 DROP FUNCTION IF EXISTS projector.current_contacts();
 DROP FUNCTION IF EXISTS projector.current_template_sends();
 DROP FUNCTION IF EXISTS projector.current_keys();

@@ -1,6 +1,6 @@
 -- The keys that a change of a row touches by the rules of the mapping that read the platform's tables: `of_key` is the
--- old or the new value of the column that is queued. A rule compares it in the type of the platform, so that its
--- indexes serve. projector.touching_kinds has the kinds of keys that each kind of change touches.
+-- old or the new value of the column that is queued. A rule compares it in the platform's type, so that the platform's
+-- indexes can be used. projector.touching_kinds has the kinds of keys that each kind of change touches.
 DROP FUNCTION IF EXISTS projector.touched_keys(text, text);
 CREATE FUNCTION projector.touched_keys(of_kind text, of_key text)
 RETURNS TABLE (kind text, key text, queued_kind text)

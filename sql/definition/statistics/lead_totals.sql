@@ -1,5 +1,5 @@
--- The rows of read_model.lead_totals: the numbers of the statistics of each tenant, and of each day and hour in which
--- its leads were last active or came.
+-- The rows of read_model.lead_totals: the statistics of each tenant, and of each day and hour in which its leads were
+-- last active or arrived.
 --
 -- A message that only changes the sender of the last message does not change new_day and new_hour.
 --

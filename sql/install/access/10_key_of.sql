@@ -1,4 +1,4 @@
--- The API key with a prefix, as far as the API needs it; no row if there is none.
+-- The columns of the API key with a prefix that the API needs; no row if there is none.
 --
 -- It reads with the rights of its owner. So the role of the API only sees the key that a caller sends, and cannot list
 -- the keys, as it only sees the rows of one tenant elsewhere.

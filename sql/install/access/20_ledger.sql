@@ -11,7 +11,7 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION leads_access.read_erasures() FROM public;
 
--- Returns the erasure_id of the line; null where the ledger has it already.
+-- Returns the erasure_id of the line; null if the ledger has it already.
 CREATE OR REPLACE FUNCTION leads_access.append_erasure(line jsonb)
 RETURNS uuid
 LANGUAGE sql SECURITY DEFINER
@@ -28,7 +28,7 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION leads_access.append_erasure(jsonb) FROM public;
 
--- From then on the line names no customer.
+-- Finishes a line, which then names no customer.
 CREATE OR REPLACE FUNCTION leads_access.finish_erasure(erasure_id uuid)
 RETURNS void
 LANGUAGE sql SECURITY DEFINER

@@ -1,4 +1,4 @@
--- The access of an erasure to the API keys: it may read the tenant of each, and delete those of a tenant in the ledger.
+-- What an erasure may do with the API keys: read the tenant of each, and delete those of a tenant in the ledger.
 
 CREATE OR REPLACE FUNCTION leads_access.tenants_of_keys()
 RETURNS TABLE (user_id text)

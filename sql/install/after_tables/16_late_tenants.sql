@@ -1,7 +1,7 @@
 -- One row: how many tenants are late, and the as-of of the one furthest behind. It names no tenant.
 --
--- It reads with the rights of its owner, as read_model.tenant_ids does. If the rights of the reader applied, which show
--- it no tenant, the number is null, not 0.
+-- It reads with the rights of its owner, as read_model.tenant_ids does. If the reader's rights applied, and showed no
+-- tenant, the number would be null, not 0.
 CREATE OR REPLACE VIEW read_model.late_tenants AS
 SELECT
     CASE WHEN count(*) > 0 THEN count(seen.late_as_of) END AS tenants,

@@ -1,5 +1,5 @@
--- The kinds that rows of these tables may have: the kinds of keys in sql/definition/kinds.sql, and what a verify
--- compares besides keys. A different constraint, such as that of another version, is replaced.
+-- The kinds that rows of these tables may have: the kinds of keys in sql/definition/kinds.sql, and the other items that
+-- a verify compares. A different constraint, such as that of another version, is replaced.
 DO $$
 DECLARE
     replaced record;

@@ -16,17 +16,17 @@ SELECT c.*
 FROM read_model.lead_conversations AS c
 WHERE c.user_id = current_setting('leads.user_id', true);
 
--- Each table with rows of tenants, and the problem of its row security; null if it is as `migrate` made it.
+-- Each table with rows of tenants, and the problem of its row security; null if it is as `migrate` created it.
 -- to_regrole() and not pg_roles: Citus copies what a view depends on to its servers. An expression is printed with the
--- columns of the view above: for those of its own table, PostgreSQL 18 would wait for a session that locks the table.
--- user_id is the first column of each table.
+-- columns of the view above, because with its own table PostgreSQL 18 would wait for a session that locks it. user_id
+-- is the first column of each table.
 --
 -- lets_older_api_pass was for the API of version 0.1, and is false.
 CREATE OR REPLACE VIEW read_model.row_security AS
 SELECT
     found.table_name,
     CASE
-        -- Without the role there is nobody to be filtered.
+        -- Without the role, row security filters nobody.
         WHEN to_regrole('leads_api') IS NULL THEN NULL
         WHEN NOT found.is_enabled THEN 'row security is switched off'
         WHEN NOT EXISTS (

@@ -1,9 +1,9 @@
--- For source tables that logical replication brings: the state of replication, and how fresh the read model can be.
+-- If logical replication brings the source tables: the state of replication, and how fresh the read model can be.
 
 -- Each subscription that feeds a source table, or a partition of one. unready_tables are not copied yet, position is
--- the position in the origin's WAL up to which its worker has applied it, and errors counts its failures. The worker of
--- the subscription itself has no table of its own, unlike one that copies a table, and no leader, unlike one that
--- applies a large transaction beside it. PostgreSQL 15 knows no leaders.
+-- the position in the origin's WAL up to which its worker has applied it, and errors counts its failures. The main
+-- worker of a subscription has no table, unlike one that copies a table, and no leader, unlike a parallel one that
+-- applies a large transaction. PostgreSQL 15 has no leaders.
 CREATE OR REPLACE VIEW projector.feeds AS
 SELECT
     s.subname::text AS name,
@@ -38,9 +38,9 @@ LEFT JOIN LATERAL (
 LEFT JOIN pg_catalog.pg_stat_subscription_stats AS e ON e.subid = s.oid;
 COMMENT ON VIEW projector.feeds IS 'The subscriptions that bring rows of source tables, and how far each is.';
 
--- Each source table for which no subscription brings rows, although one brings rows of others: it was published later
--- without a REFRESH PUBLICATION, or it was left out. A partition counts by itself if partitions are published, and with
--- its root if the root is.
+-- Each source table that no subscription brings, although one brings others: it was published later without a REFRESH
+-- PUBLICATION, or it was left out. A partition counts by itself if partitions are published, and with its root if the
+-- root is.
 CREATE OR REPLACE VIEW projector.unfed_tables AS
 SELECT format('%I.%I', n.nspname, c.relname) AS name
 FROM (

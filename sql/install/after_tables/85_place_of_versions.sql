@@ -3,8 +3,8 @@
 -- A restore and a failover bring back versions with other rows. The file of a standby has the timeline as of its last
 -- checkpoint. The view also shows it to a role that may only read the rows of one tenant.
 --
--- The database is the last folder of a table's path: on Citus the server of a tenant answers, and no statement for it
--- may read the table of databases, which is on one server alone. So tokens end where Citus moves a tenant to another.
+-- The database is the last folder of a table's path: on Citus the server of a tenant answers, and a statement for it
+-- cannot read pg_database, which is on one server only. So tokens end when Citus moves a tenant to another server.
 CREATE OR REPLACE VIEW read_model.place_of_versions AS
 SELECT
     concat_ws(

@@ -1,8 +1,8 @@
--- The state of the whole queue, for the opening of a batch and the probe of the scheduler: provable_until, the moment
--- before which all commits are here; gap, how the catalog differs from when the triggers were installed, or null;
--- migrated_version, the version that the program which migrated last has installed; freshness_frozen, whether freshness
--- has to stand still because a gap is not healed yet; has_late_keys, whether late keys wait. It does not depend on the
--- read model, which may be dropped and restored alone.
+-- The state of the whole queue, for opening a batch and for the scheduler's check: provable_until, the moment before
+-- which all commits are here; gap, how the catalog differs from when the triggers were installed, or null;
+-- migrated_version, the version that the last `migrate` installed; freshness_frozen, whether freshness has to stand
+-- still because a gap is not healed yet; has_late_keys, whether late keys wait. It does not depend on the read model,
+-- which may be dropped and restored alone.
 CREATE OR REPLACE VIEW projector.queue_state AS
 SELECT
     least(now(), (SELECT p.until FROM projector.provable AS p)) AS provable_until,

@@ -1,6 +1,7 @@
--- Whether `refresh` comes from cron: one row with the end of the last refresh and the longest distance between the last
--- ones in seconds, if three have ended since the last scheduler ran; else no row. Cron starts a command at most once a
--- minute. The data are late once the second refresh in a row was missed and could have ended, which takes 15 seconds.
+-- Whether cron runs `refresh`: one row with the end of the last refresh and the longest interval between the last ones
+-- in seconds, if three have ended since the last scheduler ran; else no row. Cron starts a command at most once a
+-- minute. The data are late once two refreshes in a row were missed and the second could have ended, which takes 15
+-- seconds.
 CREATE OR REPLACE VIEW projector.cron AS
 SELECT
     max(r.ended_at) AS last_at,

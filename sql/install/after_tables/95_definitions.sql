@@ -1,6 +1,6 @@
--- Our functions and views, and a digest of each. `migrate` notes the digests, and `status` compares them: a function
--- that was replaced by hand changes the read model, and no trigger reports it. The query of a view is compared in its
--- stored form: to print it, PostgreSQL would wait for a session that locks a table.
+-- Our functions and views, and a digest of each. `migrate` notes the digests, and `status` compares them, because no
+-- trigger reports a function that was replaced by hand and changes the read model. The query of a view is compared in
+-- its stored form: to print it, PostgreSQL would wait for a session that locks a table.
 CREATE OR REPLACE VIEW projector.definitions AS
 SELECT
     i.type || ' ' || i.identity AS name,

@@ -1,4 +1,4 @@
--- End the transaction with a serialization failure, so that its batch begins again with the present data.
+-- Abort the transaction with a serialization failure, so that its batch starts again with the present data.
 CREATE OR REPLACE FUNCTION projector.raise_serialization_failure()
 RETURNS boolean
 LANGUAGE plpgsql

@@ -1,9 +1,9 @@
--- The lines of an export, for the API and for `projector export`. PostgreSQL puts the functions into the statements
--- that call them, as it does with a view. `csv_functions` in sql/queries/operate.sql creates those of a whole line.
+-- The lines of an export, for the API and for `projector export`. PostgreSQL inlines the functions. `csv_functions` in
+-- sql/queries/operate.sql creates those for a whole line.
 
--- A text that somebody may have typed, in quotation marks. An apostrophe is put before texts that a spreadsheet could
--- take for formulas. OWASP also names the full-width signs, and the tab, the line feed and the carriage return, after
--- which a spreadsheet may find a sign.
+-- A text that somebody may have typed, in quotation marks. An apostrophe precedes texts that a spreadsheet could take
+-- for formulas. OWASP also names the full-width signs, and the tab, the line feed and the carriage return, after which
+-- a spreadsheet may find a sign.
 CREATE OR REPLACE FUNCTION read_model.csv_text(value text)
 RETURNS text
 LANGUAGE sql
@@ -19,7 +19,7 @@ END;
 -- formula.
 --
 -- An Excel whose lists are separated by semicolons or tabs divides a line at these too, within our quotation marks. So
--- an apostrophe is put before a sign that could begin such a part, also after blanks and quotation marks.
+-- an apostrophe precedes a sign that could begin such a part, also after blanks and quotation marks.
 CREATE OR REPLACE FUNCTION read_model.csv_cell(value text, for_excel boolean)
 RETURNS text
 LANGUAGE sql
@@ -40,7 +40,7 @@ RETURN CASE
     )
 END;
 
--- A printed time; for Excel in the form that it reads: in UTC, without milliseconds.
+-- A printed time, or the form that Excel reads: in UTC, without milliseconds.
 CREATE OR REPLACE FUNCTION read_model.csv_time(value text, for_excel boolean)
 RETURNS text
 LANGUAGE sql

@@ -1,8 +1,8 @@
 -- The stored messages of a conversation or of a lead, for the few in a batch that need them.
 --
 -- The bodies are strings instead of BEGIN ATOMIC, so that they hold no dependency on the table. They are not inlined,
--- so a step may call them where Citus takes no sub-select. The times use ORDER BY and LIMIT: for min() and max() the
--- planner, which expects each lead to be short, would read all of it.
+-- so a step may call them where Citus refuses a sub-select. The times use ORDER BY and LIMIT: with min() and max() the
+-- planner, which expects few messages of a lead, would read them all.
 CREATE OR REPLACE FUNCTION projector.count_messages(of_user_id text, of_customer_phone text, of_conversation_id text)
 RETURNS bigint
 LANGUAGE sql

@@ -65,7 +65,7 @@ SELECT EXISTS (
 $$;
 
 -- Whether a change of this kind concerns names of tenants: of names, of rows that a rule expands to names, or a
--- truncate of one of their tables. PostgreSQL inlines it, and so asks for rules only where a kind needs expansion.
+-- truncate of one of their tables. PostgreSQL inlines it, and so looks for rules only if a kind needs expansion.
 CREATE OR REPLACE FUNCTION projector.concerns_names(of_kind text, of_keys text[])
 RETURNS boolean
 LANGUAGE sql

@@ -1,5 +1,5 @@
--- The keys that a key of a change makes stale: itself, what the rules of the mapping find, or every key below a
--- truncated table, by the kind of its changes.
+-- The keys that a key of a change makes stale: itself, those that the rules of the mapping find, or every key below a
+-- truncated table, each by the kind of its changes.
 --
 -- A changed row also names its old values: the rows below may have another parent by now, or none. So a rule reads each
 -- table by its references, and the changed row does not have to exist. PostgreSQL inlines it.

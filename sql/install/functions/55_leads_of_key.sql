@@ -1,7 +1,7 @@
 -- The leads of a key: the lead in projector.source_keys, and that of the source if it is another.
 --
--- A conversation that moved or is gone has to change its old lead too. PostgreSQL inlines it: each key is one look-up
--- in each index, however many rows it expects in a staging table.
+-- A conversation that moved or is gone has to change its old lead too. PostgreSQL inlines it, so that each key is one
+-- look-up in each index, however many rows the planner expects in a staging table.
 DROP FUNCTION IF EXISTS projector.leads_of_key(text, text);
 CREATE FUNCTION projector.leads_of_key(of_kind text, of_key text)
 RETURNS TABLE (user_id text, customer_phone text)

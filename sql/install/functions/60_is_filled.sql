@@ -18,7 +18,7 @@ SELECT NOT EXISTS (
 )
 $function$;
 
--- Fails, and says what to do, if it is not filled yet.
+-- Raises an error that says what to do if it is not filled yet.
 CREATE OR REPLACE FUNCTION projector.require_filled(name text)
 RETURNS boolean
 LANGUAGE plpgsql
