@@ -1,4 +1,4 @@
--- The present columns of the tables in capture_columns, in the same form.
+-- The present columns of the tables in capture_columns, in the form of that table.
 --
 -- A table is found by its name, so that a table that was dropped and created again counts as another one.
 CREATE OR REPLACE VIEW projector.source_columns AS

@@ -1,6 +1,6 @@
 -- The partitions of source tables, at any level, that are not noted in capture_partitions.
 --
--- A partition that is being detached concurrently does not count: new snapshots do not see its rows.
+-- A partition that is being detached concurrently does not count, because new snapshots do not see its rows.
 CREATE OR REPLACE VIEW projector.new_partitions AS
 SELECT
     parent.table_name,

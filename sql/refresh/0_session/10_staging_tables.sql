@@ -1,10 +1,10 @@
 -- The staging tables: temporary tables that one batch of a refresh, a rebuild or a verify fills, and the next one
 -- clears.
 --
--- A connection creates them once. They are not ON COMMIT DELETE ROWS, which truncates every table at each commit: that
+-- A connection creates them once. They are not ON COMMIT DELETE ROWS, which truncates every table at each commit and
 -- took half of the time of a refresh of one lead. Their columns come from schema.sql, so that they can be created while
 -- another session holds a table of the read model. `stale_…` has what to recompute, `new_…` the rows by the definition,
--- `old_…` the rows that the read model had before.
+-- and `old_…` the previous rows of the read model.
 CREATE TEMPORARY TABLE IF NOT EXISTS taken_changes (
     change_id bigint,
     shard smallint,

@@ -1,8 +1,8 @@
--- Own shards of the queue: the free ones, or with `wait` all of them.
+-- Lock shards of the queue: the free ones, or with `wait` all of them.
 --
 -- Parameters: shard_class (first key of the shards' locks), shards (the wanted ones), wait.
--- Returns: owned, the shards that are now locked. Their rows are read in later statements, because an earlier snapshot
--- would not show what the previous owner has left there.
+-- Returns: owned, the shards that are now locked. Later statements read their rows, because an earlier snapshot would
+-- not show what the previous owner left there.
 SELECT
     ARRAY(
         SELECT wanted.shard

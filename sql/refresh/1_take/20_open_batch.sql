@@ -1,4 +1,4 @@
--- Open a batch: check that capture is intact, and find out what waits.
+-- Open a batch: check that capture is intact, and find out which changes wait.
 --
 -- Parameters: shards (the wanted ones), staging_tables (their names), truncate_above_bytes and leave_below_bytes;
 -- least_clock, the least time of the clock unless it was set back since this session last read it, null before the
@@ -12,8 +12,8 @@
 -- before which changes stay in the queue; bloated_tables, the staging tables of more than leave_below_bytes if one of
 -- them holds more than truncate_above_bytes.
 --
--- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
--- started_at was captured, and the take sees it.
+-- The clock is read first, then the catalog, and the changes are taken last: so every change committed before
+-- started_at was captured, and the step that takes changes sees it.
 SELECT
     now() AS started_at,
     state.provable_until AS fresh_until,
@@ -39,7 +39,7 @@ SELECT
     ARRAY(
         SELECT owned.shard
         FROM unnest(%(shards)s::smallint[]) AS owned (shard)
-        -- Joined, each batch would read the whole queue.
+        -- With a plain join, each batch would read the whole queue.
         CROSS JOIN LATERAL (SELECT FROM projector.changes AS c WHERE c.shard = owned.shard + 10 LIMIT 1) AS held
     ) AS held_shards,
     state.migrated_version,

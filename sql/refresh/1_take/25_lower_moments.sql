@@ -1,7 +1,7 @@
 -- Reset each moment until its shard has drained, because a clock was set back.
 --
--- A stored moment would promise changes that are not in the read model yet, and it is not known how much of it is true:
--- later commits have earlier times. That also holds for a moment that the clock has reached again by now.
+-- A stored moment would promise changes that are not in the read model yet, because later commits have earlier times,
+-- and nothing says how far it is still true. That also holds for a moment that the clock has reached again by now.
 --
 -- Parameter: clock, a time of this server's clock after it was set back; null if the clock of the origin was set back.
 UPDATE read_model.freshness AS f

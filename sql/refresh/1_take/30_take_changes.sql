@@ -1,8 +1,8 @@
 -- Take the next changes of the shards that this transaction owns: delete them from the queue, and stage them.
 --
 -- Parameters: shards; mass, whether to take mass changes or single ones; newest, whether to take the newest instead of
--- the oldest; size, how many to take from each shard; bytes, at most how many bytes of keys, null for any number: the
--- first row is always taken.
+-- the oldest; size, how many to take from each shard; bytes, the limit on the bytes of their keys, or null: the first
+-- row is always taken.
 --
 -- A change of a kind unknown to this version is put aside, in a shard from 10 to 13: it holds back the freshness of its
 -- shard, but no other change.
@@ -13,8 +13,8 @@
 -- tenants; has_malformed_keys, whether a key cannot be an id of the platform; has_late_keys and has_dead_letters,
 -- whether there are late keys and dead letters.
 --
--- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. It uses the
--- stored size of an array instead of its length, for which the array would have to be read.
+-- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it. The limit
+-- uses the stored size of an array, because its length would require reading the array.
 WITH taken AS (
     DELETE FROM projector.changes
     WHERE ctid = any(

@@ -1,5 +1,5 @@
--- Find what a taken change touches by the rules of the mapping, and everything below a truncated table. Up to 200 keys
--- are staged with it; more are queued again, in rows of 500.
+-- Find the keys that a taken change touches by the rules of the mapping, and all keys below a truncated table. Up to
+-- 200 keys are staged with it; more are queued again, in rows of 500.
 --
 -- when: needs_expansion
 -- Returns: pieces, how many rows were queued. They stay in the shard of their change and keep its time: the shard is
@@ -13,7 +13,7 @@ WITH changed AS MATERIALIZED (
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
     WHERE projector.needs_expansion(t.kind)
-        -- A dead letter is tried again by itself.
+        -- A dead letter is retried separately.
         AND NOT EXISTS (SELECT FROM projector.dead_letters AS d WHERE d.kind = t.kind AND d.key = k.key COLLATE "C")
 ),
 

@@ -5,7 +5,8 @@
 -- under which the key is known; for an unknown key, this may be any tenant. A batch that locks a tenant from now on
 -- reads the source as it is.
 --
--- Parameter: lock_class, the first key of the locks on tenants. They are released at once: nothing is written here.
+-- Parameter: lock_class, the first key of the locks on tenants. They are released at once, because nothing is written
+-- here.
 WITH held AS MATERIALIZED (
     SELECT DISTINCT l.objid::bigint::bit(32)::integer AS lock_key
     FROM pg_catalog.pg_locks AS l

@@ -1,19 +1,19 @@
 -- Find the lead of each key of the taken changes, and make the key late there: the lead in projector.source_keys, and
 -- that of the source if it is another.
 --
--- A key that belongs to no lead, now or before, is left out: no batch is about to write it. If it moves to another lead
--- later, a newer change reads it whole from the source.
+-- A key that belongs to no lead, now or before, is left out, because no batch is about to write it. If it moves to a
+-- lead later, a newer change reads it completely from the source.
 --
--- A conversation with changed messages is read again whole, unless it is long: the changed messages of a long one are
--- read by their ids, in pieces of a thousand. So a key has one row, whatever changed, and is read once. If a rule of
--- the mapping does not name the messages (reload_messages), a long one is read whole too.
+-- A conversation with changed messages is read again completely, unless it is long: the changed messages of a long one
+-- are read by their ids, in pieces of a thousand. So a key has one row, whatever changed, and is read once. If a rule
+-- of the mapping does not name the messages (reload_messages), a long one is read completely too.
 --
 -- Parameter: careful, whether to leave out the keys that are set aside because a row cannot be read.
 --
--- The kind of a late key covers what all changes of the key need. A key without such a kind fails, and is not lost,
--- because kind is NOT NULL.
+-- The kind of a late key covers what all changes of the key need. If there is no such kind, the NOT NULL of kind raises
+-- an error, so that the key is not lost.
 --
--- A conversation that the read model does not know is read whole in any case, so its length is not checked.
+-- A conversation that the read model does not have is always read completely, so its length is not checked.
 WITH named AS MATERIALIZED (
     SELECT
         t.change_id,

@@ -1,8 +1,8 @@
--- Note the moment that holds for the found tenants until their late keys are done: that up to which the shards of this
--- transaction were drained.
+-- Note for the found tenants the moment up to which the shards of this transaction were drained. It holds for them
+-- until their late keys are done.
 --
--- Parameter: moment. A tenant that is late already keeps the earlier one. The order keeps two transactions from waiting
--- for each other.
+-- Parameter: moment. A tenant that is late already keeps its earlier moment. The order prevents deadlocks of two
+-- transactions.
 INSERT INTO read_model.tenants AS t (user_id, late_as_of)
 SELECT
     s.user_id,

@@ -2,9 +2,9 @@
 --
 -- Parameters: user_id and customer_phone, the lead to begin with; before, the tenant before which to stop, or null;
 -- size, how many keys to take.
--- Returns: changes, the number taken; user_id and customer_phone of the last one, null where there is none; oldest,
--- when the first of them was queued; has_malformed_keys, whether a key cannot be an id of the platform;
--- has_dead_letters, whether there are dead letters.
+-- Returns: changes, the number taken; user_id and customer_phone of the last one, null if there is none; oldest, when
+-- the first of them was queued; has_malformed_keys, whether a key cannot be an id of the platform; has_dead_letters,
+-- whether there are dead letters.
 --
 -- Rows that another session takes at the same time are skipped. A ctid is safe: the rows are locked, and never updated.
 WITH upcoming AS MATERIALIZED (

@@ -1,6 +1,6 @@
 -- Collect each key of the taken changes once, with the parts that are stale.
 --
--- A key that is set aside as a dead letter is left out: its retry reads it again completely.
+-- A key that is set aside as a dead letter is left out, because its retry reads it again completely.
 -- Parameters: strict, whether dead letters are included, as for their retry and for a rebuild.
 INSERT INTO stale_keys (kind, key, reload_profile, reload_messages)
 SELECT

@@ -1,4 +1,4 @@
--- Find the tenants of the stale keys: by the present source rows, and by the last state of the read model.
+-- Find the tenants of the stale keys in the present source rows, and in the last state of the read model.
 --
 -- point: tenants_found
 INSERT INTO stale_tenants (user_id)

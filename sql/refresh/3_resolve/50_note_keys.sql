@@ -1,12 +1,12 @@
 -- Note the present lead of each stale key, and collect its old and its new lead as stale.
 --
--- The old lead is part of every condition, and inserts do not tolerate a conflict: should two refreshes ever meet on
--- one key under different tenants, the second fails and is tried again, instead of losing the first's lead.
+-- The old lead is part of every condition, and inserts do not tolerate a conflict. If two refreshes ever write one key
+-- under different tenants, the second fails and is retried, instead of losing the lead of the first.
 --
 -- A key without a lead, known or in the source, is noted too, and deleted in the next step. So this batch waits for a
--- batch in progress that writes the same key and has read its row before the row was deleted. That one would commit a
--- lead whose deletion was taken here and found nothing. If the mapping gives several rows for a key, the subquery fails
--- here.
+-- batch in progress that writes the same key and read its row before the row was deleted. Without that, the other batch
+-- would commit a lead after this one had taken its deletion and found nothing to delete. If the mapping gives several
+-- rows for a key, the subquery fails here.
 --
 -- when: write
 WITH read_again AS (

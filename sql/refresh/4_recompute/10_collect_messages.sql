@@ -36,7 +36,7 @@ INNER JOIN (
             c.user_id
         FROM source_conversations AS c
     ) AS known ON known.conversation_id = keyed.conversation_id
-    -- A change of many messages names many conversations, mostly of one tenant. OFFSET 0 makes PostgreSQL find that
-    -- out before it joins each of the messages.
+    -- A change of many messages names many conversations, mostly of one tenant. OFFSET 0 makes PostgreSQL reduce them
+    -- to tenants before it joins the messages.
     OFFSET 0
 ) AS owner ON owner.change_id = changed.change_id;

@@ -1,8 +1,8 @@
 -- Read the stale messages as their source rows are now: those that the changes name, and all of each conversation
 -- whose messages are read again.
 --
--- A named message whose conversation is not in this batch is left out: it has moved, and the change of that names its
--- new conversation.
+-- A named message whose conversation is not in this batch is left out: it has moved, and another change names its new
+-- conversation.
 INSERT INTO new_messages (
     user_id, message_id, customer_phone, conversation_id, sent_at, sequence_no, sender, status, text, reload_messages
 )

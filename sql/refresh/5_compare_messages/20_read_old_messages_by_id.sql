@@ -2,8 +2,8 @@
 -- conversation whose messages are read again.
 --
 -- when: write
--- A named message in a conversation of another batch is not read here: it moved there, and its change was or will be
--- taken.
+-- A named message in a conversation of another batch is not read here: it moved there, and another batch has taken or
+-- will take that change.
 INSERT INTO old_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of m}
 FROM (

@@ -1,6 +1,5 @@
--- Compare the messages, stage those that differ, and find out which of the next steps have something to do: mostly all
--- messages are new, and none has to be deleted. The differences are found before anything is written, so that a correct
--- row costs no WAL.
+-- Compare the messages, stage those that differ, and find out which of the next steps have work: usually all messages
+-- are new, and none has to be deleted. Rows are compared before any is written, so that a correct row costs no WAL.
 --
 -- returns: conditions
 -- unless: fills

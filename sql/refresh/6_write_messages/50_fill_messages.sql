@@ -1,4 +1,4 @@
--- Write the messages of leads of which nothing is stored.
+-- Write the messages of leads that have no stored rows.
 --
 -- when: fills
 INSERT INTO read_model.lead_messages ({columns.lead_messages})

@@ -1,8 +1,8 @@
 -- Compute the conversations of the stale leads.
 --
 -- Attributes come from the source if the conversation is stale, else from the read model. If all messages were read,
--- they are counted. Else the count changes by the differences that were found, and the first and the newest time are
--- read only if a row with one of them is gone: so a message costs as much in a long conversation as in a short one.
+-- they are counted. Else the count changes by the differences found, and the first and the newest time are read only if
+-- a row with one of them is gone. So a message costs no more in a long conversation than in a short one.
 WITH counted_messages AS NOT MATERIALIZED (
     SELECT n.*
     FROM new_messages AS n

@@ -1,13 +1,12 @@
 -- Compare the conversations, the leads, the profiles and the changes of status, stage those that differ, and find out
--- which of the next steps have something to do. The differences are found before anything is written, so that a correct
--- row costs no WAL.
+-- which of the next steps have work. Rows are compared before any is written, so that a correct row costs no WAL.
 --
 -- returns: conditions
--- Returns also leads, messages and keys: how many leads were recomputed, how many message rows differed, and for how
+-- It also returns leads, messages and keys: how many leads were recomputed, how many message rows differed, and for how
 -- many keys.
 --
 -- A contact or an extraction alone makes no lead, so its profile is not stored. The statistics count by the hour. A
--- lead with other attributes is written with a new version, for the change feed, although its row stays.
+-- lead whose attributes changed is written with a new version, for the change feed, although its row is the same.
 WITH rows_differing AS MATERIALIZED (
     SELECT
         'lead_conversations' AS table_name,

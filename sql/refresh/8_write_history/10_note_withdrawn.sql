@@ -3,10 +3,11 @@
 -- extraction and status.
 --
 -- when: profiles_stale
--- The feed has them. A tombstone stays when its change comes again, so that no client gets a change twice without its
--- withdrawal in between.
+-- The feed contains them. A tombstone stays when its change comes again, so that no client gets a change twice without
+-- the withdrawal in between.
 --
--- Filling the table for the first time notes nothing. The tenant's lock keeps the version from moving until then.
+-- Filling the table for the first time notes nothing. Until the transaction ends, the tenant's lock keeps the version
+-- unchanged.
 INSERT INTO read_model.status_change_tombstones (
     user_id, customer_phone, extraction_id, lead_status, changed_at, total_score, conversation_id, version, deleted_at
 )

@@ -1,7 +1,7 @@
 -- Note the deleted leads, with the version that their tenant gets at the end of this transaction.
 --
 -- when: leads_gone
--- The tenant's lock keeps the version from moving until then.
+-- Until the transaction ends, the tenant's lock keeps the version unchanged.
 INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, deleted_at)
 SELECT
     d.user_id,

@@ -1,7 +1,7 @@
 -- Write the leads that differ, with the version that their tenant gets at the end of this transaction.
 --
 -- when: leads_differ
--- The tenant's lock keeps the version from moving until then.
+-- Until the transaction ends, the tenant's lock keeps the version unchanged.
 INSERT INTO read_model.leads ({columns.leads}, version)
 SELECT
     {columns.leads of n},

@@ -2,7 +2,7 @@
 --
 -- when: tenants_change
 -- point: written
--- The conditions are those of the steps that write. Statistics only change with leads.
+-- The conditions are those of the writing steps. Statistics change only with leads.
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
 SELECT
     changed.user_id,

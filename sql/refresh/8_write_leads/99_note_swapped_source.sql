@@ -1,8 +1,7 @@
 -- Note a gap if the name of a table or a column of the platform means another one than when capture was last found
--- intact. The table that this transaction has read may get its old name back before the next check, which would then
--- find nothing.
+-- intact. Before the next check, which would find nothing then, the original table may have its name back.
 --
--- Until the transaction ends, nobody can rename what it has read.
+-- Until the transaction ends, nobody can rename a table that it has read.
 INSERT INTO projector.capture_gaps (reason)
 SELECT swapped.reason
 FROM (

@@ -3,13 +3,13 @@
 --
 -- when: drained
 -- Parameters: shards, none if nothing was drained; fresh_until; at_least (an idle refresh moves the row only when it is
--- a second old); is_late, whether late keys wait; clock and set_backs, which were read before. If a clock was found to
--- be set back since then, they are not used. The clock is also noted once a second while no shard moves. The first
--- build creates the row; before it, a drained queue says nothing. Refreshes of different shards only meet on this row
--- while they commit, and the second one updates the result of the first.
+-- a second old); is_late, whether late keys wait; clock and set_backs, as read before. If a clock was found set back
+-- since then, nothing is noted. The clock is also noted once a second while no shard moves. The first build creates the
+-- row; before it, a drained queue proves nothing. Refreshes of different shards wait for this row only during their
+-- commits, and the second one updates the result of the first.
 --
--- as_of holds for every tenant, also for late ones. Only the owner of all shards moves it, so that after its snapshot
--- no tenant becomes late, and no shard moves.
+-- as_of holds for every tenant, also for late ones. Only the owner of all shards moves it, so that no tenant becomes
+-- late and no shard moves after its snapshot.
 UPDATE read_model.freshness AS f
 SET newest_clock = greatest(f.newest_clock, %(clock)s), (as_of, shards) = (
     SELECT

@@ -1,9 +1,8 @@
--- Find the leads that may rightly differ from the definition: something of theirs waits in the queue, or is a dead
--- letter.
+-- Find the leads that may rightly differ from the definition, because a change of theirs waits or is a dead letter.
 --
--- In one snapshot with the comparison: a change is in the queue from the moment its writer commits until the moment
+-- It shares the snapshot of the comparison, because a change is in the queue from the moment its writer commits until
 -- its leads are written.
--- Returns: everything, whether every lead waits, since a table was truncated.
+-- Returns: everything, whether every lead waits because a table was truncated.
 WITH waiting AS MATERIALIZED (
     SELECT
         c.kind,

@@ -1,6 +1,6 @@
 -- Stage leads to be compared fully, with all their conversations. Their tenants are locked.
 --
--- Parameters: user_ids and customer_phones, of the leads; all_keys, whether their contacts and template sends are read
+-- Parameters: user_ids and customer_phones, of the leads; all_keys, whether to read their contacts and template sends
 -- again too, which may belong to another lead by now.
 WITH piece AS MATERIALIZED (
     SELECT DISTINCT

@@ -1,4 +1,4 @@
--- Count the leads of the piece, as they are stored or as they should be: a key whose rows make no lead is none.
+-- Count the leads of the piece that are stored or should be. A key whose rows make no lead does not count.
 SELECT (
     SELECT count(*)
     FROM old_leads

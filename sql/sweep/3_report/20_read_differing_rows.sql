@@ -1,9 +1,9 @@
--- The conversations, leads, profiles and changes of status of the leads that were computed again that are not what the
--- definition says.
+-- Read the conversations, leads, profiles and changes of status of the recomputed leads that differ from the
+-- definition.
 --
 -- for: leads lead_profiles lead_conversations lead_status_changes
--- Returns: table_name; user_id, customer_phone; row_key, what tells rows of one lead apart; expected and found, the row
--- as JSON, null where there should be none or is none.
+-- Returns: table_name; user_id, customer_phone; row_key, which identifies a row of the lead; expected and found, the
+-- row as JSON, null if there should be none or is none.
 SELECT
     '{table}' AS table_name,
     d.user_id,

@@ -1,4 +1,4 @@
--- The messages of these leads that are not what the definition says, in the same form.
+-- Read the messages of these leads that differ from the definition, in the same form.
 SELECT
     'lead_messages' AS table_name,
     d.user_id,

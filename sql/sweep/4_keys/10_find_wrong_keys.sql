@@ -1,6 +1,6 @@
--- Find the keys that projector.source_keys has under another lead than the definition, or lacks, or has too many.
+-- Find the keys that projector.source_keys has under another lead than the definition, or that only one of them has.
 --
--- Parameter: tenants, null for all. No lock: what changes meanwhile waits in the queue.
+-- Parameter: tenants, null for all. It needs no lock, because changes meanwhile wait in the queue.
 INSERT INTO wrong_keys (kind, key)
 SELECT
     d.kind,

@@ -1,8 +1,8 @@
--- Which of these keys projector.source_keys has under another lead than the source, lacks, or has too many.
+-- Read which of these keys projector.source_keys has under another lead than the source, or only one of them has.
 --
--- The waiting leads are noted, in the same snapshot.
--- Returns: kind, key, user_id and customer_phone of the lead that the source puts it under, or else that
--- projector.source_keys does; waits, whether something of its lead waits.
+-- The waiting leads come from the same snapshot.
+-- Returns: kind, key, user_id and customer_phone of its lead in the source, or else in projector.source_keys; waits,
+-- whether a change of its lead waits.
 SELECT
     w.kind,
     w.key,

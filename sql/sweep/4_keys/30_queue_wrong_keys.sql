@@ -1,5 +1,4 @@
--- Have the wrong keys be taken with the late keys: each under the lead that projector.source_keys has, and under the
--- one of the source.
+-- Queue the wrong keys as late keys, each under its lead in projector.source_keys and under its lead in the source.
 INSERT INTO projector.late_keys (user_id, customer_phone, kind, key, queued_at)
 SELECT
     lead.user_id,

@@ -1,5 +1,5 @@
 -- Note the leads of late keys that have no key, conversation or message yet: all their keys are late, so they are
--- brought in whole, and need not be compared afterwards.
+-- brought in completely, and need no comparison afterwards.
 INSERT INTO missing_leads (user_id, customer_phone)
 SELECT DISTINCT
     l.user_id,

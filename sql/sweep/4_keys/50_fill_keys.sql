@@ -1,4 +1,4 @@
--- Fill the key table, which has none of them, with the keys of a kind, in their order.
+-- Insert the keys of a kind, in their order, into the key table, which has none of them.
 --
 -- Parameter: kind.
 INSERT INTO projector.source_keys ({columns.source_keys})

@@ -1,10 +1,10 @@
--- Find the rows of the statistics that are not what the leads and messages add up to.
+-- Find the rows of the statistics that differ from the sums of the leads and messages.
 --
 -- for: lead_counts lead_daily_counts lead_totals message_counts attribute_counts
--- Parameter: tenants, null for all. A transaction moves leads and statistics together, so that they agree in every
--- snapshot. A heal counts on that: it adds the difference later.
--- Returns: key, the columns of the key as texts (the start of the row of all leads lies before what a client can
--- hold); expected and stored, the numbers of the row, 0 where it is missing. A row of 0 is returned too.
+-- Parameter: tenants, null for all. A transaction changes leads and statistics together, so that they agree in every
+-- snapshot. A heal relies on that, because it adds the difference later.
+-- Returns: key, the columns of the key as texts (no client can hold the start of the row of all leads, -infinity);
+-- expected and stored, the numbers of the row, 0 if it is missing. A row of 0 is returned too.
 WITH lead_moves AS NOT MATERIALIZED (
     SELECT
         l.*,

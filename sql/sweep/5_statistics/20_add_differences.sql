@@ -1,4 +1,4 @@
--- Add to rows of the statistics of a tenant by how much they differ.
+-- Add the differences to rows of the statistics of a tenant.
 --
 -- for: lead_counts lead_daily_counts lead_totals message_counts attribute_counts
 -- Parameter: differences, by table a list of rows with numbers to add. The tenant is locked.

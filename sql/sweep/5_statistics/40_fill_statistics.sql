@@ -1,5 +1,5 @@
--- Fill the statistics of tenants in a first build, in the order of their keys: what is summed together is then on few
--- pages. A build that was killed finds here what it had filled before, and nothing has moved it since.
+-- Fill the statistics of tenants in a first build, in the order of their keys, so that rows that are summed together
+-- are on few pages. A build that was killed finds the rows that it filled before, and nothing has changed them since.
 --
 -- for: lead_counts lead_daily_counts lead_totals message_counts attribute_counts
 -- Parameter: tenants.
