@@ -5,18 +5,18 @@
 --   source         The platform's tables. Only for the demo, for tests and on `migrate --create-source`; `migrate`
 --                  never changes the tables of an existing platform.
 --   read_model     What the API reads.
---   projector      The queue of changes, the run log and what else the projector remembers.
---   access_roles   The roles, and a schema that the owner of the platform's tables does not own. This part and the next
---                  two are a superuser's: they read no table of the platform, nor one that its owner could replace.
+--   projector      The queue of changes, the run log and other state of the projector.
+--   access_roles   The roles, and a schema that the owner of the platform's tables does not own. A superuser runs this
+--                  part and the next two: they read no table of the platform, nor one that its owner could replace.
 --   access         The API keys, and the ledger of erasures.
 --   access_rights  Who may use them.
---   later          Indexes on columns that came later; a transaction of its own.
+--   later          Indexes on columns that were added later, in a transaction of their own.
 --   search         The search index, which needs two extensions.
 --   roles          Who may read what.
---   readers        What those may read who read by SQL.
+--   readers        What people who use SQL may read.
 --
 -- The comment lines directly above a table or a column are its description: `migrate` stores them with COMMENT ON. A
--- column without any means what the first column of its name means.
+-- column without a description has that of the first column with its name.
 -- The steps in sql/ take the columns of a table, in this order, from here.
 
 -- section: source
@@ -132,7 +132,7 @@ COMMENT ON SCHEMA read_model IS 'What the API reads. Only the projector writes i
 
 -- Texts are COLLATE "C": the API promises bytewise comparison and order, and an index serves that at the least cost.
 -- Times are cut to the millisecond, the precision in which the API prints, sorts and compares them.
--- VACUUM must not truncate these tables: to do so takes an ACCESS EXCLUSIVE lock. A standby replays that lock, and
+-- VACUUM must not truncate these tables, because that takes an ACCESS EXCLUSIVE lock. A standby replays the lock, and
 -- while a reader there keeps it waiting, all other readers wait too. A TOAST table has a setting of its own.
 
 -- One row per tenant. A transaction that changes something of a tenant writes it last, under the tenant's lock.
@@ -248,13 +248,13 @@ CREATE TABLE IF NOT EXISTS read_model.lead_tombstones (
     version bigint NOT NULL,
     -- When that was.
     deleted_at timestamptz NOT NULL,
-    -- Usage: a lead that goes again, or comes again.
+    -- Usage: a lead that is deleted again, or exists again.
     CONSTRAINT lead_tombstones_pkey PRIMARY KEY (user_id, customer_phone)
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 -- Usage: the change feed.
 CREATE INDEX IF NOT EXISTS lead_tombstones_by_version
     ON read_model.lead_tombstones (user_id, version, customer_phone);
--- Usage: those that are old.
+-- Usage: the old ones.
 CREATE INDEX IF NOT EXISTS lead_tombstones_by_deleted_at
     ON read_model.lead_tombstones (deleted_at);
 
@@ -311,7 +311,7 @@ CREATE TABLE IF NOT EXISTS read_model.status_change_tombstones (
 -- Usage: the feed of changes of status.
 CREATE INDEX IF NOT EXISTS status_change_tombstones_by_version
     ON read_model.status_change_tombstones (user_id, version, customer_phone, changed_at);
--- Usage: those that are old.
+-- Usage: the old ones.
 CREATE INDEX IF NOT EXISTS status_change_tombstones_by_deleted_at
     ON read_model.status_change_tombstones (deleted_at);
 
@@ -683,14 +683,14 @@ CREATE TABLE IF NOT EXISTS projector.changes (
     autovacuum_vacuum_insert_threshold = -1,
     autovacuum_vacuum_cost_delay = 0,
     autovacuum_analyze_threshold = 2147483647,
-    -- To truncate the table takes a lock that every writer of the platform waits for.
+    -- Truncating the table would take a lock that every writer of the platform waits for.
     vacuum_truncate = false,
     toast.vacuum_truncate = false
 );
--- What follows is done once, with the table: each statement would wait for every writer in progress, with all others
--- behind it. The arrays are stored uncompressed: compression is a third of what capture costs a COPY, and the rows are
--- deleted a moment later. The table has no key, so under a publication of all tables PostgreSQL could not delete its
--- rows without a replica identity.
+-- This runs only once, when the table is new: each statement would wait for every writer in progress, and all others
+-- behind it. The arrays are stored uncompressed, because compression is a third of the cost of capture for a COPY, and
+-- the rows are deleted a moment later. The table has no key, so under a publication of all tables PostgreSQL could not
+-- delete its rows without a replica identity.
 -- Usage: the next changes of a shard, in order.
 DO $$
 BEGIN
@@ -1025,7 +1025,7 @@ BEGIN
     END LOOP;
 END
 $$;
--- Who may create roles, and is no superuser, becomes a member to create what belongs to the role.
+-- A login that may create roles, but is no superuser, joins the role to create what belongs to it.
 GRANT leads_access TO current_user;
 CREATE SCHEMA IF NOT EXISTS leads_access AUTHORIZATION leads_access;
 SET ROLE leads_access;
@@ -1083,7 +1083,7 @@ CREATE TABLE IF NOT EXISTS leads_access.erasures (
 GRANT USAGE ON SCHEMA leads_access TO leads_api, leads_keys;
 GRANT EXECUTE ON FUNCTION leads_access.key_of(text) TO leads_api;
 GRANT SELECT, INSERT, UPDATE ON leads_access.api_keys TO leads_keys;
--- Somebody may have made the schema, and given leads_access his rights, after migrate had printed these statements.
+-- Somebody may have created the schema, or made leads_access a member of his role, after migrate printed this.
 DO $$
 BEGIN
     IF 'leads_access'::regrole <> ANY (
@@ -1104,8 +1104,8 @@ RESET ROLE;
 
 -- section: later
 
--- What takes a while on an existing installation, in a transaction of its own: with the changes of the tables in the
--- same one, readers would wait for it.
+-- These take a while on an existing installation, and have a transaction of their own: in one with the changes of the
+-- tables, readers would wait for them.
 
 -- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
 -- do not match; the leads of a partial hour or day.
@@ -1121,7 +1121,7 @@ CREATE INDEX IF NOT EXISTS leads_without_conversation
     ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
     WHERE NOT has_conversation;
 
--- Usage: platform= with another word than the three. It has no row for a lead on these alone.
+-- Usage: platform= with a word other than the three. It has no row for a lead on these alone.
 CREATE INDEX IF NOT EXISTS leads_on_other_platforms
     ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
     INCLUDE (
@@ -1130,7 +1130,7 @@ CREATE INDEX IF NOT EXISTS leads_on_other_platforms
     )
     WHERE other_platforms IS NOT NULL;
 
--- Usage: since when a lead waits, whatever was written in between.
+-- Usage: since when a lead waits, whatever others wrote in between.
 CREATE INDEX IF NOT EXISTS lead_messages_of_customers
     ON read_model.lead_messages (user_id, customer_phone, sent_at) WHERE sender = 'user';
 -- Usage: sort_by=first_contact_at; the funnel, which it answers without visiting rows.
@@ -1168,12 +1168,12 @@ CREATE INDEX IF NOT EXISTS lead_conversations_left_out
 
 -- section: search
 
--- Usage: a tenant's leads by any three letters of their name, email, company or phone, and the same without accents
--- for ignore_accents=true; and by the value of an attribute, of their own or of a conversation. A section of its own
--- because the extensions may not be available: `migrate` then warns, and a search reads all leads of the tenant.
--- A restore of the platform's schema would take them along if they were there.
--- An extension that is there already may be in any schema, and is not asked for: Citus asks its servers for it, which a
--- login that is no superuser may not.
+-- Usage: a tenant's leads by any three letters of their name, email, company or phone, and the same without accents for
+-- ignore_accents=true; and by the value of an attribute, of their own or of a conversation. It is a separate section
+-- because the extensions may be unavailable: `migrate` then warns, and a search reads all leads of the tenant.
+-- If they were in the platform's schema, a restore of it would drop them.
+-- An existing extension may be in any schema, and is not created again: Citus would create it on its servers, which
+-- only a superuser may do.
 DO $$
 DECLARE
     wanted text;
@@ -1190,7 +1190,7 @@ BEGIN
         ' ON read_model.lead_profiles USING gin (user_id, search_text %s.gin_trgm_ops)',
         place
     );
-    -- Of the leads with accents alone: the others cost it nothing.
+    -- It has only leads with accents, so that the others cost nothing.
     EXECUTE format(
         'CREATE INDEX IF NOT EXISTS lead_profiles_by_search_plain'
         ' ON read_model.lead_profiles USING gin (user_id, search_plain %s.gin_trgm_ops)'
@@ -1210,7 +1210,7 @@ GRANT USAGE ON SCHEMA read_model TO leads_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA read_model TO leads_api;
 ALTER DEFAULT PRIVILEGES IN SCHEMA read_model GRANT SELECT ON TABLES TO leads_api;
 
--- PostgreSQL lets PUBLIC create temporary tables and functions: where PUBLIC may no longer, leads_api may not either.
+-- By default PUBLIC may create temporary tables and functions: if PUBLIC has lost that right, leads_api loses it too.
 DO $$
 BEGIN
     IF EXISTS (
@@ -1226,7 +1226,7 @@ $$;
 
 -- leads_api reads the rows of one tenant at a time. Each policy is permissive and for one role: Citus makes a
 -- restrictive one permissive on its servers, where one for everybody would then show all rows. A table that is as it
--- should be is not touched, so that nobody waits for it.
+-- should be is left alone, so that nobody waits for it.
 DO $$
 DECLARE
     found record;
@@ -1249,8 +1249,8 @@ $$;
 
 -- section: readers
 
--- A section of its own, because the API works without it.
--- Whom a policy filters, it shows nothing but what one of his roles may see.
+-- It is a separate section, because the API works without it.
+-- A reader whom policies filter sees only rows that a policy for one of his roles shows.
 DO $$
 DECLARE
     found record;
