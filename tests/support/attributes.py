@@ -7,7 +7,7 @@ from projector.capture.texts import Texts, default_mapping
 from tests.oracle.attributes import REFERENCE, Declaration, Given
 from tests.oracle.leads import Contact, Conversation, Extraction
 
-# What a filter may take for something else than a text, by the sum of two scores.
+# Texts that a filter may take for another type, by the sum of two scores.
 _HARD = {2: "true", 3: "1", 4: "1..3", 5: "01", 6: "True"}
 _COLUMNS = {
     "extractions": """

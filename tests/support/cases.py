@@ -13,7 +13,7 @@ Test = Callable[..., None]
 def cases(names: str | Sequence[str], values: Collection[Any]) -> Callable[[Test], Test]:
     """Run a test once for each of these values of these parameters, as one item.
 
-    It is for what needs no fixture of its own for each value: `pytest.mark.parametrize` makes an item of each.
+    Use it if no value needs a fixture of its own: `pytest.mark.parametrize` makes an item of each value.
     """
     parameters = (names,) if isinstance(names, str) else tuple(names)
 

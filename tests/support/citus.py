@@ -1,4 +1,4 @@
-"""A real Citus, where LEADS_CITUS_URL names its coordinator, by a superuser; its servers are on this machine."""
+"""A real Citus on this machine, if LEADS_CITUS_URL names its coordinator and a superuser."""
 
 import os
 from collections.abc import Iterator

@@ -43,7 +43,7 @@ def projector(folder: Path, *arguments: str, **settings: str) -> subprocess.Comp
 def run_command(
     folder: Path, *arguments: str, text: str = "", **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """Do the same in this process, which spares a start of Python that takes longer than most commands."""
+    """Do the same in this process, because starting Python takes longer than most commands."""
     with chdir(folder), logging_as_before():
         result = CliRunner().invoke(
             cli, arguments, input=text, env={"COLUMNS": "100", **settings}, prog_name="python -m projector"
@@ -83,7 +83,7 @@ def started(
 
 @contextmanager
 def logging_as_before() -> Iterator[None]:
-    """Take back how a program has set up logging in this process."""
+    """Undo the logging configuration of a program in this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     chosen = dict(log._chosen)  # noqa: SLF001  # Nothing else takes it back.
@@ -96,6 +96,6 @@ def logging_as_before() -> Iterator[None]:
         hide_personal_data()
         root.handlers[:] = handlers
         root.setLevel(level)
-        # Else the next capture of warnings would take itself for the second, and do nothing.
+        # Otherwise the next capture of warnings would believe itself the second, and do nothing.
         logging.captureWarnings(capture=False)
         sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning = hooks

@@ -19,7 +19,7 @@ Rows = list[tuple[str, Row]]
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 WHITE_SPACE = (" ", "  ", "\t", "\n", "\v", "\f", "\r", "\r\n", NO_BREAK_SPACE)
-# Blank elsewhere, but not to the specification: these make a value that is printed.
+# Other programs take these for white space, but the specification does not, so they are printed.
 OTHER_SPACE = (
     "\N{EM SPACE}",
     "\N{ZERO WIDTH SPACE}",
@@ -234,7 +234,7 @@ class EdgeCases:
         self.rng, self.people = rng, people
         self.now = (now or datetime.now(UTC)).astimezone(UTC)
         midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        # The same few moments, over and over, make ties; some differ only below the millisecond.
+        # Repeating a few moments makes ties; some differ only below the millisecond.
         self._ties = [
             midnight - timedelta(days=days, microseconds=microseconds)
             for days in (0, 1, 7, 30, 100)
@@ -248,7 +248,7 @@ class EdgeCases:
         return self.rng.choice(options)
 
     def identifier(self, prefix: str) -> str:
-        """Make an identifier that sorts differently bytewise and by language, unlikely to be met again."""
+        """Make an identifier that sorts differently bytewise and by language, and probably never repeats."""
         spelled = self.one_of((prefix, prefix.upper(), f"{prefix}_", f"_{prefix}", f"é{prefix}"))
         return f"{spelled}-{self.rng.getrandbits(56):014x}"
 
@@ -256,7 +256,7 @@ class EdgeCases:
         return str(uuid.UUID(int=self.rng.getrandbits(128)))
 
     def moment(self) -> datetime:
-        """Choose a time: often one met before, mostly of the last 400 days, seldom an extreme one."""
+        """Choose a time: often one used before, usually of the last 400 days, rarely an extreme one."""
         lot = self.rng.random()
         if lot < 0.4:
             return self.one_of(self._ties)
@@ -292,7 +292,7 @@ class EdgeCases:
             return self.one_of(BLANK_PHONES)
         if lot < 0.2:
             return self.padded(self.one_of(ODD_PHONES))
-        # Some people are met far more often than others, so that one lead has several rows of each kind.
+        # Some people occur far more often than others, so that a lead can have several rows of each kind.
         return self.spelling(int(self.people * self.rng.random() ** 3))
 
     def spelling(self, person: int) -> str:
@@ -323,7 +323,7 @@ class EdgeCases:
         return self.one_of(("", "+", " ", "+ ")) + "".join(map("".join, zip(digits, marks, strict=True)))
 
     def row(self, table: str, choose: Choose, **columns: object) -> Row:
-        """Make a row of a table, with these values of some columns; seldom with no more than it has to have."""
+        """Make a row of a table, with these values of some columns; rarely with only the required ones."""
         is_bare = self.chance(0.05)
         values = {
             column.name: None if is_bare and not column.is_required else self._value(column, choose)
@@ -406,7 +406,7 @@ VALUES: dict[str, Make] = {
     "extractions.user_id": _one_of(("somebody else", None)),
     "extractions.customer_phone": _one_of(("0000", None)),
     "extractions.extracted_at": EdgeCases.contested_moment,
-    # The one that is the latest is made by itself.
+    # The latest one is made separately.
     "extractions.is_latest": _one_of((False, None)),
     **dict.fromkeys(SCORES, _score),
     "total_score": lambda cases: None if cases.chance(0.4) else cases.rng.randint(5, 15),
@@ -433,11 +433,11 @@ OF_TYPE: dict[str, Make] = {
     "boolean": _one_of((True, False, None)),
     "uuid": EdgeCases.uuid,
 }
-"""How values of all other columns are made, which no rule of ours is about."""
+"""How values are made for all other columns, which none of our rules reads."""
 
 
 def _without_doubles(table: str, rows: Sequence[Row]) -> list[Row]:
-    """Keep the last of the rows with the same values of columns that are unique; a null is the same as no other."""
+    """Keep the last of the rows with equal values in unique columns; a null equals nothing."""
     for columns in UNIQUE[table]:
         keys = [tuple(row[column] for column in columns) for row in rows]
         last = {
@@ -461,14 +461,14 @@ def generate(
         return cases.one_of(keys[column.parent])
 
     def make(table: str, rows: Iterable[Mapping[str, object]], people: int = people) -> None:
-        """Make a row for each of these values of some columns, of so many people."""
+        """Make a row for each of these values of some columns, for this number of people."""
         cases.people = people
         tables[table] = _without_doubles(table, [cases.row(table, choose, **columns) for columns in rows])
         keys[table] = [str(row[KEYS[table]]) for row in tables[table]]
 
     make("users", [{"user_id": tenant} for tenant in tenants] or [{}] * 3)
     keys["users"] = keys["users"][: max(len(keys["users"]) - 1, 1)]
-    # Each platform and an odd one, so that every tenant has all of them at work.
+    # Each platform and an odd one, so that every tenant uses all of them.
     platforms = (*PLATFORMS, *[cases.one_of((*PLATFORMS, *ODD_PLATFORMS)) for _ in range(3)])
     make(
         "phone_numbers",
@@ -507,7 +507,7 @@ def _extractions(cases: EdgeCases, conversation_id: str) -> Iterator[Row]:
         is_latest = False
 
 
-# The first and the last time that Python has stand for what PostgreSQL has beyond them, and are read back from it.
+# The first and the last time of Python stand for earlier and later times of PostgreSQL, and are read back as such.
 BEYOND = {datetime.min.replace(tzinfo=UTC): "-infinity", datetime.max.replace(tzinfo=UTC): "infinity"}
 
 
@@ -516,7 +516,7 @@ def as_written(value: object) -> object:
     if isinstance(value, datetime):
         if value in BEYOND:
             return BEYOND[value]
-        # A timestamp column takes no notice of the offset.
+        # A timestamp column ignores the offset.
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds") + "+00"
     return value
 

@@ -1,11 +1,11 @@
 """Searches all that the tests log for the customers of their databases: no line of a log may name one.
 
-Each test is searched at its end: what it logged in this process, also where the test read or captured that itself,
-and what our programs that it started wrote to standard error, wherever that went: a pipe, a file, or nowhere. It is
-searched for phones, names, addresses and texts of the source rows in its databases. A program that was told
+Each test is searched at its end: what it logged in this process, also where the test read or captured that itself, and
+what our programs that it started wrote to standard error, wherever that went: a pipe, a file, or nowhere. It is
+searched for phones, names, addresses and texts of the source rows in its databases. A program with
 LEADS_LOG_PERSONAL_DATA=on may name them.
 
-A database is read only if the test has logged something, so that the search costs nothing where there is none.
+A database is read only if the test has logged something, so that other tests cost nothing.
 """
 
 import os
@@ -46,16 +46,16 @@ FROM (
     UNION ALL (SELECT text FROM messages LIMIT 200)
 ) AS v
 """
-# How structlog begins a line that goes to standard output, where nobody has told it otherwise.
+# How structlog begins a line on standard output, unless it was configured otherwise.
 _LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[", re.MULTILINE)
 _PACKAGES = Path(__file__).parents[2]
-# Modules whose examples are of the demo's customers. Nothing in them is logged.
+# Modules whose examples name the demo's customers. They log nothing.
 _WITH_EXAMPLES = re.compile(r"/api/(request/(lead|(\w+_)?parameters)|response/openapi/\w+)\.py$")
 
 
 @cache
 def _own_words() -> str:
-    """Return the text of the programs: a value that is a word of theirs too, such as `missed`, proves nothing."""
+    """Return the source of the programs: a value that is also a word in it, such as `missed`, proves nothing."""
     files = [
         *_PACKAGES.glob("api/**/*.py"),
         *_PACKAGES.glob("projector/**/*.py"),
@@ -133,7 +133,7 @@ class LogWatch:
         ]
 
 
-# What `projector local` offers to try at its terminal names a lead on purpose; it is no line of the log.
+# `projector local` prints examples that name a lead on purpose; they are not lines of the log.
 _OFFER = "  curl 'http://localhost:"
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="leads-logs-")
@@ -143,7 +143,7 @@ WATCH = LogWatch()
 
 
 def hide_personal_data() -> None:
-    """Have structlog hide what the projector's own configuration hides, where a test has not configured logs."""
+    """Make structlog hide what the projector's own configuration hides, if a test has not configured logs."""
     *processors, last = structlog.get_config()["processors"]
     structlog.configure(processors=[*processors, log._hide_personal_data, last])  # noqa: SLF001  # As the program does.
 
@@ -173,7 +173,7 @@ def watch_programs() -> None:
 
 
 def watch_captures() -> None:
-    """Search also what tests capture themselves: it is not in the sections of their reports."""
+    """Also search what tests capture themselves, which the sections of their reports lack."""
     read, invoke = pytest.CaptureFixture.readouterr, CliRunner.invoke
 
     def captured(fixture: Any) -> Any:  # noqa: ANN401  # As pytest gives it.
@@ -192,7 +192,7 @@ def watch_captures() -> None:
 
 @contextmanager
 def _log_of(options: dict[str, Any]) -> Iterator[Path | None]:
-    """Return the file to which a program will write its log; one is made where the log would go nowhere."""
+    """Return the file to which a program will write its log; create one if the log would be discarded."""
     stream = "stdout" if options.get("stderr") == subprocess.STDOUT else "stderr"
     place = options.get(stream)
     if place != subprocess.DEVNULL:

@@ -15,7 +15,7 @@ from tests.support.source import CHILDREN, KEYS, Column
 
 TRIES = 3
 
-# What a write of a busy platform may run into; everything else is a failure of the test.
+# Errors that a write of a busy platform may get; any other fails the test.
 AGAIN = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
@@ -66,9 +66,9 @@ class Writer:
         self.execute(f"UPDATE {table} SET {columns} WHERE {KEYS[table]} = %(of)s", of=key, **changes)
 
     def choose(self, table: str, condition: str = "true") -> str:
-        """Choose the key of a row, the same one for the same data and the same randomness; make a parent if none is.
+        """Choose the key of a row, the same for equal data and randomness; make a parent if there is none.
 
-        Raises NothingToChangeError where there is no row, and nothing refers to such rows.
+        Raises NothingToChangeError if there is no row, and nothing refers to such rows.
         """
         key = KEYS[table]
         query = f'SELECT {key}::text FROM {table} WHERE {condition} ORDER BY {key}::text COLLATE "C"'
@@ -95,7 +95,7 @@ class Writer:
         return self.choose(column.parent, is_free if column.is_unique else "true")
 
     def new_messages(self, conversation_id: str, count: int) -> list[Row]:
-        """Make messages that continue a conversation, with gaps, and now and then at an odd place or at none."""
+        """Make messages that continue a conversation, with gaps, and sometimes at an odd place or without one."""
         query = "SELECT coalesce(max(sequence_no), 0) FROM messages WHERE conversation_id = %(of)s"
         [(last,)] = self.execute(query, of=conversation_id).fetchall()
         rows = []
@@ -108,7 +108,7 @@ class Writer:
 
 
 Change = Callable[[Writer], Any]
-"""Makes a change, and returns what is said of it."""
+"""Makes a change, and returns its description."""
 
 # What is done with any table.
 
@@ -118,7 +118,7 @@ def _insert(writer: Writer, table: str) -> object:
 
 
 def _edit(writer: Writer, table: str) -> object:
-    """Give a row some of the values of another one, which moves it where they lead to other parents."""
+    """Give a row some of the values of another one, which moves it if they refer to other parents."""
     key, row = writer.choose(table), writer.row(table)
     columns = writer.rng.sample(sorted(row.keys() - {KEYS[table]}), writer.rng.randint(1, 3))
     writer.update(table, key, {column: row[column] for column in columns})
@@ -143,7 +143,7 @@ def _copy(writer: Writer, table: str) -> object:
 
 
 def _upsert(writer: Writer, table: str) -> object:
-    """Insert a row of a known key, which updates what is there or is left out."""
+    """Insert a row with an existing key, which updates the row or is left out."""
     columns = ", ".join(f"{column} = excluded.{column}" for column in writer.row(table))
     action = writer.cases.one_of((f"({KEYS[table]}) DO UPDATE SET {columns}", "DO NOTHING"))
     key = {KEYS[table]: writer.choose(table)}
@@ -361,9 +361,9 @@ def mutate(  # noqa: PLR0913  # All that a caller may choose.
 ) -> str:
     """Commit one random change, or one of a kind, and describe it.
 
-    A connection in autocommit mode commits it; in a transaction that is open already it becomes a savepoint.
-    `replica` adds writes of a session in the replica role, which needs a superuser and can leave orphans. A TRUNCATE
-    waits for all who read its table: without `truncates` there is none.
+    A connection in autocommit mode commits it; in a transaction that is open already it becomes a savepoint. `replica`
+    adds writes of a session in the replica role, which needs a superuser and can leave orphans. A TRUNCATE waits for
+    all readers of its table: without `truncates` there is none.
     """
     changes = CHANGES | REPLICA_CHANGES if replica or kind in REPLICA_CHANGES else CHANGES
     name, change = _choose(rng, changes) if kind is None else (kind, changes[kind][1])

@@ -1,4 +1,4 @@
-"""What a test does where a run of the product comes to a point."""
+"""What a test does when a run of the product comes to a point."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

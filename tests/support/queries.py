@@ -21,7 +21,7 @@ NEVER_EMPTY = ("nobody", "0")
 # Every read model is newer.
 _DAYS = st.sampled_from(("1", "7", "30", "31", "100", "365", "036500"))
 LONG_AGO = (datetime(2020, 1, 1, tzinfo=UTC),)
-# Beyond what one parameter or another takes, or out of the world.
+# Values outside the range of some parameter, or of any.
 WRONG = (
     "-1",
     "4",
@@ -39,7 +39,7 @@ WRONG = (
     ",",
     "y" * 201,
 )
-# What is put into a value that is right, or takes the place of a character of it: it is wrong then most often.
+# Inserted into a valid value, or in place of one of its characters, which mostly makes it invalid.
 DAMAGES = (*"0+-:.,% 'TtZz", "", "--", "e3", "\N{ARABIC-INDIC DIGIT SEVEN}", "\N{FULLWIDTH DIGIT TWO}")
 UNKNOWN = ("lead_stauts", "Platform", "limit[]", "utm", "days", "lead_status", "search", "sender")
 IGNORED = ("_", "utm_source", "utm_", "gclid", "fbclid")
@@ -123,7 +123,7 @@ def _times(moments: Iterable[datetime | None]) -> tuple[datetime, ...]:
 
 
 def query_string(pairs: Iterable[tuple[str, str]]) -> str:
-    """Write parameters as a query string; lone surrogates become the broken bytes that they stand for."""
+    """Write parameters as a query string; lone surrogates become the invalid bytes that they stand for."""
     return "&".join(
         f"{quote_plus(name, errors='surrogateescape')}={quote_plus(value, errors='surrogateescape')}"
         for name, value in pairs
@@ -142,7 +142,7 @@ def has_page(customer_phone: str) -> bool:
 
 
 def spellings(customer_phone: str) -> SearchStrategy[str]:
-    """Spell a canonical phone in ways that come to the same; anything else gets white space around it."""
+    """Spell a canonical phone in equivalent ways; anything else gets white space around it."""
     ways = [customer_phone, f" {customer_phone}", f"{customer_phone}\N{NO-BREAK SPACE}\t"]
     if re.fullmatch("[0-9]+", customer_phone):
         head, tail = customer_phone[:2], customer_phone[2:]
@@ -250,7 +250,7 @@ def _of_list(words: Vocabulary) -> Values:
         "offset": st.sampled_from(("0", "1", "2", "5", "30", "-0", "1000", "2147483647")),
         "min_as_of": _dates(LONG_AGO),
     }
-    # A flag is drawn as one; any other filter that is new to the oracle has values of the field that it is named after.
+    # A flag gets values of a flag; any other filter not listed here gets values of the field with its name.
     new = {
         name: st.sampled_from(("true", "false", "1", "0", "TRUE", "False"))
         if OF_LIST[name] is boolean
@@ -299,7 +299,7 @@ def _names_of_attributes(words: Vocabulary) -> SearchStrategy[str]:
 
 
 def _attribute_values(texts: tuple[str, ...]) -> SearchStrategy[str]:
-    """Give values, ranges from one to another, and what may be taken for either."""
+    """Give values, ranges from one to another, and texts that resemble either."""
     value = st.sampled_from(texts).map(lambda text: text.replace(",", "\\,"))
     ranges = st.builds("{}..{}".format, st.one_of(value, st.just("")), st.one_of(value, st.just("")))
     odd = st.sampled_from(
@@ -404,7 +404,7 @@ def _noise(values: Values, pairs: Pairs) -> SearchStrategy[tuple[str, str]]:
     if free:
         wrong = st.sampled_from(free).flatmap(lambda name: st.tuples(st.just(name), _wrong(values[name])))
         kinds += [st.tuples(st.sampled_from(free), st.sampled_from(BROKEN)), wrong, wrong]
-    # Limits beyond the maximum are all cut to it, so that it is hard to say whether two of them differ.
+    # All limits beyond the maximum are cut to it, so that two of them may be equal.
     scalars = [
         (name, value) for name, value in pairs if not _is_list(name) and name != "limit" and value.strip()
     ]

@@ -16,9 +16,9 @@ from tests.support.running import value, wait_for, wait_until, write_source
 from tests.support.server import FAST, connect, running_server
 from tests.support.standby import Standby, running_standby
 
-# PostgreSQL before it applies a large transaction after its end, by one worker.
+# Earlier versions of PostgreSQL apply a large transaction after its end, by one worker.
 FIRST_WITH_PARALLEL_WORKERS = 160000
-# PostgreSQL before it keeps logical slots on the primary alone.
+# Earlier versions of PostgreSQL keep logical slots on the primary only.
 FIRST_WITH_FAILOVER_SLOTS = 170000
 
 
@@ -55,7 +55,7 @@ class TwoServers:
     def copy_again(
         self, publisher: str = "", publication: str = "leads", more_tables: Sequence[str] = ()
     ) -> None:
-        """Copy all tables, as the page on replication says it for a lost slot. No projector may run."""
+        """Copy all tables, as the page on replication says for a lost slot. No projector may run."""
         drop_subscription(self.conn)
         wait_for(lambda: _drop_slot(self.platform), "the slot is dropped")
         self.conn.execute(f"TRUNCATE {', '.join([*source_tables(), *more_tables])}".encode())
@@ -95,7 +95,7 @@ def replicated_platform(**of_subscription: str) -> Iterator[TwoServers]:
 
 
 def drop_subscription(conn: Connection) -> None:
-    """Drop the subscription and leave its slot, as the page on replication says it for a lost slot."""
+    """Drop the subscription and leave its slot, as the page on replication says for a lost slot."""
     for command in ("ALTER SUBSCRIPTION leads DISABLE", "ALTER SUBSCRIPTION leads SET (slot_name = NONE)"):
         conn.execute(command.encode())
     conn.execute("DROP SUBSCRIPTION leads")

@@ -27,9 +27,9 @@ def logins(superuser: Connection, *names: str) -> Iterator[None]:
 
 @contextmanager
 def without_role(superuser: Connection, name: str) -> Iterator[None]:
-    """Have a server that has no such role yet; what a test installs for it in this database is dropped.
+    """Hide a role of the server from a test, and drop what the test installs for it in this database.
 
-    Other databases of the server may have the role: it has another name meanwhile.
+    Other databases of the server may use the role, so it is renamed meanwhile.
     """
     role, elsewhere = sql.Identifier(name), sql.Identifier(f"{name}_elsewhere")
 
@@ -51,7 +51,7 @@ def without_role(superuser: Connection, name: str) -> Iterator[None]:
 
 
 def give_platform(superuser: Connection, database: Database, owner: str) -> None:
-    """Have the platform's tables belong to an ordinary role, which may create schemas in its database."""
+    """Make an ordinary role, which may create schemas in its database, the owner of the platform's tables."""
     role = sql.Identifier(owner)
     superuser.execute(
         sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(sql.Identifier(database.name), role)

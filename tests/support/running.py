@@ -23,7 +23,7 @@ def wait_for(
     pause: float = 0.02,
     sees: Callable[[], object] = lambda: "",
 ) -> None:
-    """Wait until a fact is so. Fails after so many seconds, with the last answer and what `sees()` returns."""
+    """Wait until a condition is met. Fails after some seconds, with the last answer and what `sees()` returns."""
     deadline = time.monotonic() + patience
     while not (answer := fact()):
         if time.monotonic() > deadline:

@@ -45,21 +45,21 @@ CLUSTERS = "TESTS_CLUSTERS"
 """The variable that names the folder with the files of servers that all processes of a test run copy."""
 
 SOURCE_TEMPLATE, TEMPLATE, BUILT_TEMPLATE = "source_template", "template", "built_template"
-"""Databases that are only to be copied: source tables alone, then the installed read model, then one that was built."""
+"""Databases to copy: source tables only, then with the installed read model, then with a built one."""
 
 _FOLDER = "leads-tests-"
 _PREFIX = "leads_test_"
 # Copying a template takes 5 ms there, and 60 on a disk.
 _MEMORY = Path("/dev/shm")
-# How long those who are about to leave a database are waited for before they are thrown out.
+# How long to wait for sessions that are leaving a database before they are terminated.
 _FAREWELL_SECONDS = 0.1
 
 
 def connect(url: str, **parameters: Any) -> Connection:  # noqa: ANN401  # Whatever psycopg takes.
     """Return a new connection as the projector makes it; the caller closes it.
 
-    It may stand still in a transaction for as long as a test wants. It looks into the schemas of its login, unlike one
-    of the projector: tests write to the platform's tables too.
+    It may be idle in a transaction for as long as a test wants. Unlike one of the projector it has the search_path of
+    its login, because tests also write to the platform's tables.
     """
     conn = db.connect(url, **{"application_name": "test", **parameters})
     conn.execute("SET idle_in_transaction_session_timeout = 0")
@@ -106,8 +106,8 @@ class Server:
     def drop(self, database: Database) -> None:
         """Delete a database, whoever is still connected to it, and search the logs of the test for its customers."""
         WATCH.forbid_rows(database.url)
-        # PostgreSQL looks every 100 ms whether the others have left, and those who have closed their connections
-        # leave much sooner.
+        # PostgreSQL checks every 100 ms whether the others have left, and sessions whose connections were closed leave
+        # much sooner.
         deadline = monotonic() + _FAREWELL_SECONDS
         query = "SELECT FROM pg_stat_activity WHERE datname = %s LIMIT 1"
         while self.conn.execute(query, (database.name,)).rowcount and monotonic() < deadline:
@@ -146,7 +146,7 @@ def running_server(programs: Path | None = None, /, **settings: str) -> Iterator
 
 
 Make = Callable[[Path | None], Path | None]
-"""Makes the files that a server of these programs begins with; None where initdb makes them."""
+"""Makes the initial files of a server of these programs; None if initdb makes them."""
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def _cluster_with_templates(programs: Path | None) -> Path | None:
 def _made_once(
     name: str, programs: Path | None, fill: Callable[[EmbeddedServer], None], make: Make
 ) -> Path | None:
-    """Return the files of a stopped server, made by the first process that asks; None where one process tests alone."""
+    """Return the files of a stopped server, made by the first process to ask; None if one process runs all tests."""
     if CLUSTERS not in os.environ:
         return None
     of_programs = str(programs or "").replace("/", "_")
@@ -192,7 +192,7 @@ def _made_once(
             with _running_server(programs, FAST, make) as server:
                 fill(server)
                 server.stop()
-                # The copies run beside each other.
+                # The copies run concurrently.
                 (server.folder / "port").unlink()
                 kept.mkdir()
                 subprocess.run(["cp", "-a", str(server.folder), str(kept / "postgres")], check=True)
@@ -244,10 +244,10 @@ def clusters() -> Iterator[None]:
 
 @contextmanager
 def server_folder(*, in_memory: bool) -> Iterator[Path]:
-    """Make a folder whose name tells which process made it."""
+    """Make a folder whose name contains the id of this process."""
     parent = _MEMORY if in_memory and _is_roomy(_MEMORY) else None
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=parent))
-    # The user who runs PostgreSQL passes through it.
+    # The user who runs PostgreSQL has to reach the files in it.
     folder.chmod(0o755)
     try:
         yield folder
@@ -256,7 +256,7 @@ def server_folder(*, in_memory: bool) -> Iterator[Path]:
 
 
 def _is_roomy(parent: Path) -> bool:
-    """Return whether a server can live there: containers often give it 64 MB, or forbid to run programs from it."""
+    """Return whether a server can use it: in containers it often has 64 MB, or forbids running programs."""
     try:
         room = os.statvfs(parent)
     except OSError:

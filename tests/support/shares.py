@@ -1,8 +1,7 @@
 """How `make test` shares out the tests among processes.
 
-Quick tests go by file. Those that take long go one by one to whichever process is free, unless they share a fixture
-that takes long to make. The largest parts come first: one that is handed out last would keep one process at work while
-the others have ended.
+Quick tests are assigned by file. Slow tests go one by one to the next free process, unless they share a slow fixture.
+The largest parts come first, because a large last one would keep one process busy after the others have ended.
 """
 
 from functools import cache

@@ -27,7 +27,7 @@ class Column:
     is_unique: bool
 
     def takes(self, value: object) -> bool:
-        """Return whether a value may stand in the column, as far as null and the length of a text go."""
+        """Return whether the column's length and nullability allow the value."""
         if value is None:
             return not self.is_required
         return self.length is None or len(str(value)) <= self.length

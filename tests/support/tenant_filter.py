@@ -1,7 +1,7 @@
 """Which tables of the read model a statement reads without the tenant of its request.
 
-A predicate that somebody forgets would show one tenant the leads of another. Row security keeps that from a caller; the
-tests keep it from the code.
+A forgotten predicate would show one tenant the leads of another. Row security protects callers from that; the tests
+keep it out of the code.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pglast.enums import BoolExprType, JoinType
 
 from tests.rules.sql import nodes
 
-# Their rows are of no tenant, or tell of each only that it is there, or late.
+# Their rows belong to no tenant, or say of each only that it exists or is late.
 SHARED_TABLES = frozenset(
     {"freshness", "late_tenants", "place_of_versions", "projection", "row_security", "tenant_ids"}
 )
@@ -63,5 +63,5 @@ def _is_of_tenant(condition: Any, table: Any, place: int) -> bool:  # noqa: ANN4
 
 
 def _is_false(condition: Any) -> bool:  # noqa: ANN401
-    """Return whether nothing is read: readiness only looks whether the tables and columns are there."""
+    """Return whether no rows are read: readiness only checks that the tables and columns exist."""
     return isinstance(condition, ast.A_Const) and condition.val == ast.Boolean(boolval=False)

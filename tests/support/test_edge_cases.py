@@ -1,4 +1,4 @@
-"""Random rows, changes and parameters, and the comparison with the oracle, keep their promise: tests can fail.
+"""Random rows, changes and parameters, and the comparison with the oracle, are able to make tests fail.
 
 Random rows and requests compare the oracle itself with the product, which proves both.
 """
@@ -75,11 +75,11 @@ def test_every_kind_of_change_can_be_made(shared: Connection) -> None:
                 for seed in range(20):
                     mutate(Random(seed), shared, kind="replica orphan")
                 before = _rows(shared)
-            # A change may meet a key that is taken; one of several seeds must get through.
+            # A change may collide with an existing key; one of several seeds must succeed.
             told = [mutate(Random(100 + seed), shared, kind=kind, now=NOW) for seed in range(12)]
             if all("skipped" in text or "given up" in text for text in told):
                 wrong.append(f"{kind}: {told}")
-            # What is changed back is as it was.
+            # A change that is undone leaves the rows as they were.
             if (_rows(shared) != before) == (kind == "change and change back"):
                 wrong.append(f"{kind}: {told}")
     assert wrong == []

@@ -1,4 +1,4 @@
-"""The search for customers in logs: it has to find one, wherever a test logs it."""
+"""The search for customers in logs has to find each, wherever a test logs it."""
 
 import re
 from pathlib import Path
