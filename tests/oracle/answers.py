@@ -89,7 +89,7 @@ def read_of_list(model: Model, params: Pairs) -> Read:
 def places_of_leads(
     model: Model, user_id: str, values: Mapping[str, Any], now: datetime
 ) -> list[tuple[tuple[Any, ...], Lead]]:
-    """Return the leads that pass the filters, in order, each behind what that compares: those without one are last."""
+    """Return the leads that pass the filters, in order, each after its sort key: those without one come last."""
     sort_by = str(values.get("sort_by", "last_message_at")).replace("created_at", "first_contact_at")
     towards = Backwards if values.get("sort_order", "desc") == "desc" else lambda value: value
 
@@ -138,7 +138,7 @@ def facets(
             *PLATFORMS,
             *(word for lead in model.of_tenant(user_id).values() for word in lead.platforms),
         },
-        # No request can ask for what white space is taken off.
+        # No request can contain a value with white space around it.
         "agent_id": [agent for agent in agents if agent == trim(agent)],
         "has_email": ("true", "false"),
         "last_message_sender": ("user", "agent"),
@@ -185,7 +185,7 @@ def attributes(model: Model, user_id: str) -> Answer:
     kinds: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for lead in model.of_tenant(user_id).values():
         of_lead = {("lead", name): kind_of_value(value) for name, value in (lead.attributes or {}).items()}
-        # Of a name with several kinds of values, the first kind.
+        # A name with several kinds of values has the first kind.
         of_lead |= dict(
             sorted(
                 (
@@ -371,7 +371,7 @@ def _funnel(leads: Sequence[Lead]) -> dict[str, object]:
 
 
 def _percentiles(hours: list[float]) -> dict[str, float | None]:
-    """Return the median and the 90th percentile, between two values as far as the rank is between them."""
+    """Return the median and the 90th percentile, interpolated between two values."""
     values = sorted(hours)
 
     def at(part: float) -> float | None:
@@ -392,7 +392,7 @@ def _passes(
 
 
 def differences(expected: Answer, status: int, body: Mapping[str, Any]) -> list[str]:
-    """Return what is not as expected; of the bodies, the lines of JSON in which they differ."""
+    """Return what differs from what is expected; for bodies, the differing lines of JSON."""
     if status != expected.status:
         return [f"status is {status} instead of {expected.status}: {body}"]
     lines = []
@@ -410,7 +410,7 @@ def differences(expected: Answer, status: int, body: Mapping[str, Any]) -> list[
     left, right = (json.dumps(body, sort_keys=True) for body in (expected.body, kept))
     if left == right:
         return lines
-    # Lines take Python ten times as long.
+    # Comparing lines takes Python ten times as long.
     left_lines, right_lines = (
         json.dumps(body, indent=1, sort_keys=True).splitlines() for body in (expected.body, kept)
     )
@@ -418,7 +418,7 @@ def differences(expected: Answer, status: int, body: Mapping[str, Any]) -> list[
 
 
 def _refusal(parameters: Read, *path: str) -> Answer | None:
-    # A path that cannot be read is refused before anybody looks at the query.
+    # The API refuses an unreadable path before it reads the query.
     if any(map(has_broken_characters, path)):
         return Answer(BAD_REQUEST, {"error": "Bad Request"})
     return Answer(BAD_REQUEST, {"error": "Bad Request"}, parameters.bad) if parameters.refused else None
@@ -441,7 +441,7 @@ def _page(items: list[Item], values: Mapping[str, Any]) -> tuple[list[Item], dic
 
 
 def printed_lead(lead: Lead, values: Mapping[str, Any]) -> dict[str, object]:
-    """Print a lead with the keys that are asked for, and what is to be included."""
+    """Print a lead with the requested keys, and what `include` adds."""
     keys = {
         *values.get("fields", KEYS),
         *(key for word in values.get("include", ()) for key in INCLUDED[word]),

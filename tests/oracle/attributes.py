@@ -1,4 +1,4 @@
-"""What a mapping declares as attributes, and the attributes of a lead or a conversation, of what its rows give."""
+"""The attributes that a mapping declares, and those that the rows of a lead or a conversation give it."""
 
 import json
 import re
@@ -17,7 +17,7 @@ REPLY_WINDOWS = {"whatsapp": timedelta(hours=24), "instagram": timedelta(hours=2
 """How long one may answer a message of a customer freely, by the platform."""
 
 Given = tuple[Mapping[str, object], object]
-"""What a row gives: the values of its declared columns, and JSON, None for no JSON."""
+"""The attributes in a row: the values of its declared columns, and its JSON or None."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PRINTED = {
@@ -29,7 +29,7 @@ _UNPRINTABLE = re.compile("[\0\ud800-\udfff\uffff]")
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """The attributes that a mapping declares of leads and of conversations, and what gives them of a row.
+    """The attributes that a mapping declares for leads and conversations, and how to read them from a row.
 
     `spreads` are the relations of each level that give JSON, and `relations` those of each declared attribute.
     `reply_windows` are what the mapping gives as such, by the platform.
@@ -43,7 +43,7 @@ class Declaration:
     reply_windows: Mapping[str, timedelta] = field(default_factory=lambda: REPLY_WINDOWS)
 
     def levels(self, name: str) -> Sequence[str]:
-        """Return where an attribute may be: of the lead, of conversations, of both; nothing for none that there is."""
+        """Return where an attribute may be: at the lead, at conversations, at both, or nowhere."""
         if name in self.lead:
             return ("lead",)
         if name in self.conversation:
@@ -117,7 +117,7 @@ def merge(rows: Iterable[Given], types: Types) -> tuple[dict[str, Any] | None, i
 
 
 def _within_bound(spread: object) -> object:
-    """Return JSON of a row, or if its text has more than 64 KiB what counts as one attribute that is left out."""
+    """Return the JSON of a row, or if its text exceeds 64 KiB a value that counts as one attribute left out."""
     text = json.dumps(spread, ensure_ascii=False, default=str)
     return {"attributes": "\uffff"} if len(text.encode(errors="surrogatepass")) > 65_536 else spread
 
@@ -144,7 +144,7 @@ def _attribute(value: object) -> object:
 
 
 def _is_of_type(value: object, type_: str | None) -> bool:
-    """Return whether a value of JSON is printable, and of the type that its name is declared with, if it is."""
+    """Return whether a value of JSON is printable, and of the declared type of its name, if there is one."""
     if any(isinstance(item, str) and _UNPRINTABLE.search(item) for item in _items(value)):
         return False
     if type_ in _PRINTED:

@@ -182,7 +182,7 @@ class LeadConversation(NamedTuple):
     is_active: bool
     created_at: datetime
     last_message_at: datetime | None
-    # Not printed: the platform's own note; attributes, which are printed where they are asked for; the reply window.
+    # Not printed: the platform's own note; attributes, which are printed on request; the reply window.
     source_last_message_at: datetime | None
     attributes: Mapping[str, Any] | None
     attributes_left_out: int
@@ -290,9 +290,9 @@ class Model:
     leads: Mapping[str, Mapping[str, Lead]]
     lower: Callable[[str], str] = str.lower
     keys: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    """The lead that each conversation, contact and template send is of."""
+    """The lead of each conversation, contact and template send."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """What each tenant is called that has a name."""
+    """The name of each tenant that has one."""
     declaration: Declaration = REFERENCE
 
     def of_tenant(self, user_id: str) -> Mapping[str, Lead]:
@@ -333,7 +333,7 @@ def compute_leads(
     source: Source, lower: Callable[[str], str] = str.lower, declaration: Declaration = REFERENCE
 ) -> Model:
     rows = _Rows(source, declaration)
-    # By tenant and phone, with all that says that there is such a lead.
+    # By tenant and phone, with everything that makes a lead exist.
     talks: dict[tuple[str, str], list[Conversation]] = defaultdict(list)
     sends: dict[tuple[str, str], list[LeadSend]] = defaultdict(list)
     for conversation in source.conversations:
@@ -475,7 +475,7 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
 
 
 def _in_order(conversations: list[LeadConversation]) -> tuple[LeadConversation, ...]:
-    """Return the newest first, and those without a time last; equal ones by their ids."""
+    """Sort conversations: the newest first, those without a time last, equal ones by their ids."""
     by_id = sorted(conversations, key=lambda row: bytewise(row.conversation_id))
     # Sorting is stable in reverse too, so that equal times keep the order of their ids.
     by_id.sort(key=lambda row: (row.last_message_at is not None, row.last_message_at or EPOCH), reverse=True)
@@ -522,7 +522,7 @@ def _extractions(rows: _Rows, conversations: Sequence[Conversation]) -> list[Ext
 
 
 def _status_changes(rows: _Rows, conversations: Sequence[Conversation]) -> tuple[StatusChange, ...]:
-    """Ask at each time of an extraction which status the lead had then, of those that are not newer than the winner."""
+    """Compute at the time of each extraction that is not newer than the winner which status the lead had then."""
     winner = _winning_extraction(rows, conversations)
     if winner is None:
         return ()
@@ -573,7 +573,7 @@ def _first_not_blank(column: str, extraction: Extraction | None, contact: Contac
 
 
 def platform_word(platform: str | None) -> str | None:
-    """Return the name of a platform as it is listed; None for what is not one word of at most 20 ASCII characters."""
+    """Return the name of a platform as it is listed; None if it is not one word of at most 20 ASCII characters."""
     word = trim(platform or "")
     return word.lower() if re.fullmatch("[A-Za-z0-9_]{1,20}", word) else None
 

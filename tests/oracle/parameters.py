@@ -63,7 +63,7 @@ INCLUDED = {
     "waiting": tuple(_LEAD.moments())[:3],
     "status_since": ("status_since",),
 }
-# Parameters that say the same, by the bound that they give: of each, a call may give one.
+# Parameters with the same meaning, by the bound that they set: a call may give one of each.
 SAME_BOUND = {"from": ("from_date", "start_date", "date"), "to": ("to_date", "end_date", "date")}
 
 
@@ -84,7 +84,7 @@ class Bound:
 
 
 def has_broken_characters(text: str) -> bool:
-    """Tell whether a decoded text held a NUL or broken UTF-8 (which stands in it as lone surrogates)."""
+    """Return whether a decoded text had a NUL or invalid UTF-8 (which has become lone surrogates)."""
     return any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -196,7 +196,7 @@ def exact_moment(value: str) -> datetime:
 
 
 def nothing(_value: str) -> object:
-    """Refuse any value: of a cursor, which nobody but the API knows, and of `attributes` without a name."""
+    """Refuse any value: of a cursor, because only the API can make one, and of `attributes` without a name."""
     raise BadValueError
 
 
@@ -313,14 +313,14 @@ def _of_dates(moment_of: Callable[[Any], datetime | None]) -> dict[str, Callable
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A lead of which a filter says whether it is in the list."""
+    """A lead that a filter puts into the list or not."""
 
     model: Model
     lead: Lead
     now: datetime
-    # How a search compares: it finds more with it, and nothing less.
+    # Whether a search ignores accents: if so, it finds the same and more.
     ignore_accents: bool = False
-    # Within how many last days a lead became what is asked for; None for ever.
+    # In how many last days the lead must have become what is asked for; None for any time.
     became_days: int | None = None
 
 
@@ -356,7 +356,7 @@ def _matches(candidate: Candidate, text: str) -> bool:
     if _occur(candidate.model, parts, fields):
         return True
     if candidate.ignore_accents:
-        # A word of nothing but accents is looked for as it is.
+        # A word that consists only of accents is searched unchanged.
         bare = [without_accents(word) or word for word in parts]
         if _occur(candidate.model, bare, fields) or _occur(
             candidate.model, bare, map(without_accents, fields)
@@ -394,7 +394,7 @@ def _has_values(candidate: Candidate, asked: Mapping[str, Sequence[str]]) -> boo
 
 
 def value_of_attribute(text: str, type_: str | None) -> Callable[[Any], bool]:
-    """Return what a value of an attribute has to be; None is the type of one that is not declared."""
+    """Return the condition for a value of an attribute; None is the type of one that is not declared."""
     readers = {"number": _number, "boolean": boolean_word, "date": _date, "time": _moment}
     if type_ in readers:
         return readers[type_](text)
@@ -517,7 +517,7 @@ MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What the parameters of a call say: a value for each that is there, or the names of the bad ones."""
+    """The parameters of a call: a value for each that is given, or the names of the bad ones."""
 
     values: dict[str, object] = field(default_factory=dict)
     bad: frozenset[str] = frozenset()
@@ -628,7 +628,7 @@ def _contradictions(values: dict[str, object]) -> set[str]:
     bounds = {bound: [name for name in names if name in values] for bound, names in SAME_BOUND.items()}
     twice = {name for names in bounds.values() if len(names) > 1 for name in names}
     if twice:
-        # The message names one of the two, and what it is another name of.
+        # The message names one of the two, and the parameter of which it is another name.
         return contradictions | (twice & {"date"} or twice - {"from_date", "to_date"})
     if bounds["from"] and bounds["to"]:
         earliest, latest = values[bounds["from"][0]], values[bounds["to"][0]]

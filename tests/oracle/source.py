@@ -53,7 +53,7 @@ def _rows(connection: Connection, table: str, kind: type) -> tuple[Any, ...]:
                     for value, is_timed in zip(row, timed, strict=True)
                 ]
             )
-            # A statement that is prepared fails once a column has another type.
+            # A prepared statement would fail once a column changes its type.
             for row in cursor.execute(query, prepare=False)
         )
 
@@ -78,7 +78,7 @@ def _query(table: str, kind: type) -> tuple[bytes, tuple[bool, ...]]:
 
 
 def moment_of(microseconds: Decimal) -> datetime:
-    """Give the time so long after 1970, or the first or last one of the years 1 to 9999, which alone can be printed."""
+    """Return the time this long after 1970, clamped to the years 1 to 9999, because no other can be printed."""
     if microseconds.is_infinite():
         return Infinite.fromisoformat((FIRST_MOMENT if microseconds < 0 else LAST_MOMENT).isoformat())
     return EPOCH + timedelta(microseconds=int(min(max(microseconds, _FIRST), _LAST)))

@@ -1,4 +1,4 @@
-"""Every table of the read model as it must be, and where a database departs from that."""
+"""Every table of the read model as it must be, and where a database differs from that."""
 
 import json
 import re
@@ -43,11 +43,11 @@ KEYS = {
     "message_counts": ("user_id", "hour"),
     "attribute_counts": ("user_id", "level", "name", "value_type"),
     "tenant_names": ("user_id",),
-    # Under which lead the projector knows a row.
+    # The lead under which the projector knows a row.
     "source_keys": ("kind", "key"),
 }  # fmt: skip
 
-# The columns that are read back from JSON as moments. A row of all leads begins before every time that Python has.
+# The columns that are read back from JSON as moments. The start of a row of all leads is before any time of Python.
 _MOMENT = re.compile(r".*_at|.*_since|hour|bucket_start")
 _HOURS = re.compile(r"(\d+):(\d\d):(\d\d)")
 
@@ -89,7 +89,7 @@ def read_tables(connection: Connection) -> dict[str, Table]:
 
 
 def differences_of_tables(expected: dict[str, Table], actual: dict[str, Table]) -> list[str]:
-    """Return each column of each row in which they differ; a row that is not there lacks all columns."""
+    """Return each column of each row in which they differ; all columns of a missing row differ."""
     absent = "no such column"
     return [
         f"{table} {key} {column}: expected {row.get(column, absent)!r}, found {other.get(column, absent)!r}"
@@ -113,7 +113,7 @@ def _by_key(table: str, rows: list[Row]) -> Table:
 
 
 def _read(connection: Connection, table: str) -> list[Row]:
-    # In JSON, no setting of the session but the time zone has a say in how a time is written.
+    # In JSON, the form of a time depends on no setting of the session except the time zone.
     query = sql.SQL("SELECT row_to_json(t) FROM {} AS t").format(
         sql.Identifier("projector" if table == "source_keys" else "read_model", table)
     )
@@ -130,7 +130,7 @@ def _read(connection: Connection, table: str) -> list[Row]:
         if parts := _HOURS.fullmatch(row.get("reply_window") or ""):
             hours, minutes, seconds = map(int, parts.groups())
             row["reply_window"] = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        # With which version of its tenant a row was written is no part of what it is.
+        # The version of its tenant with which a row was written is not compared.
         row.pop("version", None)
         if table == "leads":
             row["document"] = json.loads(row["document"])
@@ -205,7 +205,7 @@ def _of_attributes(leads: list[Lead]) -> Iterator[Row]:
     counts: Counter[tuple[str, str, str, str]] = Counter()
     for lead in leads:
         counts.update((lead.user_id, "lead", *pair) for pair in named(lead.attributes))
-        # Of a name with several kinds of values, the first kind.
+        # A name with several kinds of values has the first kind.
         pairs = {pair for row in lead.conversations for pair in named(row.attributes)}
         first = dict(sorted(pairs, reverse=True))
         counts.update((lead.user_id, "conversation", *pair) for pair in first.items())

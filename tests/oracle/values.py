@@ -47,7 +47,7 @@ def printed_time(moment: datetime | None) -> str | None:
 
 
 def without_accents(text: str) -> str:
-    """Take off the marks that Unicode can take off letters."""
+    """Remove the marks that Unicode can separate from letters."""
     apart = unicodedata.normalize("NFD", text)
     kept = [character for character in apart if not 0x300 <= ord(character) <= 0x36F]
     return unicodedata.normalize("NFC", "".join(kept))

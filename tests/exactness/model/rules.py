@@ -1,4 +1,4 @@
-"""The rules that the model has, by the names of their mutants, and a small world in which it misses each of them."""
+"""The rules of the model, by the names of their mutants, and a small world in which it shows that one is missing."""
 
 from tests.exactness.model.state import NOWHERE, World
 

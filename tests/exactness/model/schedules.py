@@ -1,4 +1,4 @@
-"""Schedules of the model: what each left-out rule is found by, and what covers the steps of a world."""
+"""Schedules of the model: those that reveal each left-out rule, and those that cover the steps of a world."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -18,7 +18,7 @@ def find_fault(rule: str) -> Search:
 
 
 def schedule_of(rule: str, world: World) -> Schedule:
-    """Return what the model does in a world, with every rule, on the shortest way to a fault without this one."""
+    """Return the steps of the model with every rule along the shortest way to a fault without this rule."""
     search = find_fault(rule)
     [state] = search.faults.values()
     return replayed(Model(world), search.path(state))
@@ -40,7 +40,7 @@ def replayed(model: Model, labels: Sequence[Label]) -> Schedule:
 
 
 def finished(model: Model, state: State, schedule: Schedule) -> Schedule:
-    """Have what goes on end, without anything new."""
+    """Let the work in progress end, and begin nothing new."""
     while True:
         going = [(label, after) for label, after in model.steps(state) if not _is_begun(state, model, label)]
         going = [(label, after) for label, after in going if label.session in "ABE" and label.step != "crash"]
@@ -58,7 +58,7 @@ def _is_begun(state: State, model: Model, label: Label) -> bool:
 
 
 def covering(search: Search) -> Iterator[Schedule]:
-    """Schedules that have each step from each place of all sessions, with what it leads to, as few as a walk makes."""
+    """Schedules that cover each step from each combination of places of the sessions, as few as one walk makes."""
     model = search.model
     following = {state: list(model.steps(state)) for state in search.came}
     todo = {_edge(state, step, after) for state, steps in following.items() for step, after in steps}

@@ -1,4 +1,4 @@
-"""Goes through the states of a world, breadth first: so each fault comes with a shortest schedule."""
+"""Visits the states of a world, breadth first, so that each fault comes with a shortest schedule."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tests.exactness.model.steps import Label, Model
 
 @dataclass(slots=True)
 class Search:
-    """What a search has come to: from where each state was reached first, and the first state with each fault."""
+    """The result of a search: from where each state was reached first, and the first state with each fault."""
 
     model: Model
     came: dict[State, tuple[State, Label] | None] = field(default_factory=dict)

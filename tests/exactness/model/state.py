@@ -1,4 +1,4 @@
-"""What a state of the model has, and which states are wrong."""
+"""The contents of a state of the model, and which states are wrong."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,7 +12,7 @@ LATE_KEYS = 2
 """The lock of the late keys, beside those of the shards."""
 
 NOTHING = -1
-"""A moment that claims nothing, and the version of a row that is not there."""
+"""A moment that claims nothing, and the version of a row that does not exist."""
 
 Rows = tuple[tuple[int, bool], tuple[int, bool]]
 """What the read model has of each lead: the change that its row shows, and whether all messages are there."""
@@ -21,8 +21,8 @@ Rows = tuple[tuple[int, bool], tuple[int, bool]]
 class World(NamedTuple):
     """What there is. `writes`: what the platform changes, in which shard of the queue, and whether as a mass change.
 
-    `works` are the kinds of work of the projectors. With `erasure` the first lead is erased. Both
-    leads are of one tenant, or each of its own. With `has_letter` the conversation is a dead letter from the start.
+    `works` are the kinds of work of the projectors. With `erasure` the first lead is erased. Both leads are of one
+    tenant, or each of its own. With `has_letter` the conversation begins as a dead letter.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Read(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What a session does, the point at which it stands, and what it waits for there.
+    """The work of a session, the point at which it stands, and what it waits for there.
 
     `of` is the shard of a batch or slice, the tenant of a piece, or the lead of a rebuild.
     """
@@ -144,7 +144,7 @@ def first_state(world: World) -> State:
 
 
 def judge(world: World, state: State, without: str = "") -> str | None:
-    """Say what is wrong in a state, if anything is. `without` is a rule that readers do without."""
+    """Describe what is wrong in a state, if anything is. `without` is a rule that readers lack."""
     for lead in LEADS:
         wrong = _judge_lead(world, state, lead, without)
         if wrong is not None:
@@ -154,7 +154,7 @@ def judge(world: World, state: State, without: str = "") -> str | None:
 
 
 def _judge_lead(world: World, state: State, lead: int, without: str) -> str | None:
-    """Compare what readers see of a lead with what they are promised."""
+    """Compare what readers see of a lead with what freshness promises them."""
     shown, is_whole = state.rows[lead - 1]
     if shown != NOTHING and not is_whole:
         return "messages are missing"

@@ -1,6 +1,6 @@
-"""The steps of the sessions: which there are in a state, and the state after each.
+"""The steps of the sessions: the possible ones in a state, and the state after each.
 
-A session that has to wait has begun its step, and goes on with the commit that gives it what it waits for.
+A session that has to wait has begun its step, and continues with the commit that releases what it waits for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,11 @@ from tests.exactness.model.state import FIRST, LATE_KEYS, LEADS, NOTHING, NOWHER
 
 QUEUE = frozenset({*SHARDS, LATE_KEYS})
 TABLES = ("lead_conversations", "lead_messages", "source_keys", "late_keys")
-"""What an erasure deletes; without its rules in a transaction each."""
+"""What an erasure deletes; without its rules, each in its own transaction."""
 
 
 class Label(NamedTuple):
-    """Who takes a step, which, and of what: a shard, a tenant or a lead."""
+    """A session, its step, and the shard, tenant or lead that it concerns."""
 
     session: str
     step: str
@@ -176,7 +176,7 @@ class Model:
                 yield "commit", self._set_aside(state, session, work)
 
     def _find(self, state: State, session: int, work: Work) -> State:
-        """Find the tenants of what was taken, by the source and by the key table; of what is left out, none."""
+        """Find the tenants of the taken changes in the source and in the key table; left-out changes have none."""
         is_asked = not self.lacks("what the read model knew of a conversation is not asked")
         leads = () if self._leaves_out(state, work) else (state.place, state.key if is_asked else NOWHERE)
         return self._set(state, session, work._replace(at="tenants_found", tenants=self.tenants_of(leads)))
@@ -197,7 +197,7 @@ class Model:
         return self._set(state, session, work._replace(at="locked", waits=""))
 
     def _recompute(self, state: State, session: int, work: Work) -> State:
-        """Read the source and the key table; begin again where the key is at a tenant that is not locked."""
+        """Read the source and the key table; start again if the key is at a tenant that is not locked."""
         work, early, read = work._replace(at="recomputed", read=None), work.read, self._read(state)
         if self._leaves_out(state, work):
             return self._set(state, session, work)
@@ -241,7 +241,7 @@ class Model:
         return state if work.kind != "batch" or work.has_mass else self._advance_shard(state, work)
 
     def _write_rows(self, state: State, work: Work, read: Read) -> State:
-        """Write the lead that the conversation is at, and take it from the one where it was."""
+        """Write the lead that has the conversation, and remove it from the one that had it."""
         new, rows = self._new_lead(work, read), dict(zip(LEADS, state.rows, strict=True))
         if new != NOWHERE:
             is_whole = new != read.noted or rows[new][1]
@@ -269,7 +269,7 @@ class Model:
     def _with_rows(
         self, state: State, rows: Mapping[int, tuple[int, bool]], *, is_queued: bool = False
     ) -> State:
-        """Write rows, and have the statistics follow."""
+        """Write rows, and update the statistics."""
         first, second = (
             count + (rows[lead][0] != NOTHING) - (not is_queued and state.rows[lead - 1][0] != NOTHING)
             for lead, count in zip(LEADS, state.counts, strict=True)
@@ -279,7 +279,9 @@ class Model:
     # Mass changes.
 
     def _sort(self, state: State, session: int, work: Work) -> State:
-        """Find the leads of what was taken, once the batches have ended that may be moving it or bringing it in."""
+        """Find the leads of the taken changes, after the end of batches that may be moving the conversation or adding
+        it.
+        """
         tenants = self.tenants_of({state.key})
         rule = "a key that is known may be moved" if tenants else "a key that is not known may be brought in"
         holders = [n for tenant in tenants or (1, 2) for n in state.holders(tenant)]
@@ -308,7 +310,7 @@ class Model:
     def _meets(
         self, state: State, tenants: frozenset[int] = frozenset(), *, sets_aside: bool = False
     ) -> bool:
-        """Return whether a slice about to commit has the row of a tenant, or a session that sets aside the letter."""
+        """Return whether a slice about to commit, or a session that sets the key aside, locks the row of a tenant."""
         slices = (other for other in state.others if other.at == "deferred")
         if any(not tenants or self.tenants_of(other.late) & tenants for other in slices):
             return True
@@ -367,7 +369,7 @@ class Model:
             yield "commit", self._end(state if is_refused else after, session, done)
 
     def _delete(self, state: State, tables: tuple[str, ...], read: Read | None = None) -> State:
-        """Delete rows of the first lead, and have no statistics follow."""
+        """Delete rows of the first lead, and leave the statistics."""
         shown, is_whole = state.rows[0]
         row = (
             NOTHING if "lead_conversations" in tables else shown,
@@ -408,7 +410,7 @@ class Model:
         )
 
     def _end(self, state: State, session: int, following: Work | None = None, *, took: bool = False) -> State:
-        """End a transaction, which gives back what it took unless it commits; those go on that waited for it."""
+        """End a transaction, which returns what it took unless it commits; sessions that waited for it continue."""
         work = state.works[session]
         if not took and work is not None:
             queue = state.queue if work.took is None else state.queue | {work.took}
@@ -417,7 +419,7 @@ class Model:
         return self._wake(self._set(state, session, following))
 
     def _wake(self, state: State) -> State:
-        """Let those go on, in the order in which they came, for whom what they wait for is free."""
+        """Let sessions continue, in the order in which they came, if what they wait for is free."""
         for session in state.line:
             work, after = state.works[session], state
             assert work is not None
@@ -454,7 +456,7 @@ class Model:
         return self._advance(state, shards, work.moment)
 
     def _lower_moments(self, state: State) -> State:
-        """Have moments claim nothing where the clock is behind one that a session has seen."""
+        """Let moments claim nothing if the clock is behind one that a session has seen."""
         if not self.world.clock_steps:
             return state
         is_behind = state.clock < state.newest

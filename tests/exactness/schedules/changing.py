@@ -1,4 +1,4 @@
-"""Plays schedules of the model with random changes of all kinds of rows, which the model knows nothing of.
+"""Plays schedules of the model with random changes of all kinds of rows, which the model does not know.
 
 What the model writes is one conversation. Here each of its writes is a transaction of a few changes at random. So a
 session may have other steps than in the model: it takes its next one, whatever that is.
@@ -27,7 +27,7 @@ _LEADS = """
     ORDER BY row_number() OVER (PARTITION BY user_id ORDER BY customer_phone), user_id LIMIT 2
 """
 _FILLED = "SELECT DISTINCT c.user_id, c.customer_phone FROM projector.current_conversations() AS c"
-# The two shards in which the changes are, up to when they promise all, and what waits there the longest.
+# The two shards of the changes, the moment that they promise, and the oldest change that waits there.
 _PROMISED = """
     SELECT least(f.shards[1], f.shards[2]), (SELECT min(c.queued_at) FROM projector.changes AS c WHERE c.shard < 2)
     FROM read_model.freshness AS f
@@ -44,7 +44,7 @@ def lay_rows(schema: Schema, database: Database) -> Laid:
         migrate(conn, create_source=False, mapping=schema.mapping)
         rng = Random(7)
         fill(conn, schema, rng, SIZE)
-        # Of the rows of many tables few are of leads, and a TRUNCATE may just have emptied one.
+        # Few rows of so many tables belong to leads, and a TRUNCATE may just have emptied one.
         while len(conn.execute(_FILLED).fetchall()) < len(LEADS):
             fill(conn, schema, rng, SIZE)
         make_ready(conn)
@@ -57,7 +57,7 @@ class Changing(Playing):
 
     rng = Random()
     commits_late = False
-    """Whether a batch that has written its leads stands still until the others have taken all their steps."""
+    """Whether a batch that has written its leads pauses until the others have taken all their steps."""
 
     def play_changes(self, labels: Sequence[Label], seed: str) -> None:
         """Play a schedule and a last refresh; raises BrokenError, with the story, where something comes out wrong."""
@@ -84,7 +84,7 @@ class Changing(Playing):
             super().step(label)
 
     def _begins(self, label: Label) -> bool:
-        # A batch that collides takes its changes again, and needs not be told of which shard.
+        # A batch that collides takes its changes again, so the step need not name a shard.
         return label.step in self._works(label) and (label.step, label.of) != ("take", "")
 
     def _begin(self, actor: Session, label: Label) -> None:
@@ -102,7 +102,7 @@ class Changing(Playing):
                 raise BrokenError("the writer waits")
 
     def _check_promises(self) -> None:
-        """Check that what readers see agrees with itself, and that freshness promises nothing that waits."""
+        """Check that what readers see is consistent, and that freshness promises no change that waits."""
         as_of, queued_at = self.conn.execute(_PROMISED).fetchall()[0]
         if queued_at is not None:
             committed = next((at for at in self.written if at >= queued_at), None)

@@ -70,12 +70,12 @@ SELECT
 
 
 class BrokenError(Exception):
-    """A schedule made something that must not be; the text says what."""
+    """A schedule had a result that must not occur; the text describes it."""
 
 
 @dataclass(slots=True)
 class Laid:
-    """A world of the model in a database: the leads, and the agents and phones by which the conversation is there."""
+    """A world of the model in a database: the leads, and the agents and phones that put the conversation there."""
 
     world: World
     schema: Schema
@@ -161,7 +161,7 @@ class Playing:
             actor.abandon()
             assert actor.stands(PATIENCE)
         elif actor.state is At.RUNNING or (label.step == "delete" and actor.step == "deleted"):
-            # An erasure that has nothing left recomputes nothing.
+            # An erasure that finds nothing recomputes nothing.
             return
         else:
             if actor.state is At.DONE:
@@ -262,7 +262,7 @@ class Playing:
         }
 
     def _settle(self) -> None:
-        """Wait until each session stands, or waits for a lock that another one keeps."""
+        """Wait until each session stands at a point, or waits for a lock that another one holds."""
         deadline, patience = time.monotonic() + PATIENCE, 0.003
         ours = [actor.pid for actor in self.actors.values()]
         while running := [actor for actor in self.actors.values() if actor.state is At.RUNNING]:
@@ -286,7 +286,7 @@ class Playing:
             actor = self.actors[name]
             expected = "ended" if work is None or work.at == "done" else "waits" if work.waits else work.at
             actual = {At.DONE: "ended", At.RUNNING: "waits", At.READY: actor.step}[actor.state]
-            # In the end it waits for whoever could make its tenant late.
+            # At its end it waits for sessions that could make its tenant late.
             is_passed = name == "E" and (actual == "deleted" or (expected, actual) == ("ended", "waits"))
             if expected != actual and not is_passed:
                 raise BrokenError(f"{name} {actual}, and in the model {expected}")
@@ -353,8 +353,8 @@ class Playing:
 def playing(laid: Laid, database: Database | None = None, kind: type[Playing] = Playing) -> Iterator[Playing]:
     """Open sessions on the database of a world, or on a copy of it where a rule is dropped.
 
-    A batch that collides stands at a point, where it would sleep for a moment. And it does not give up to wait for
-    another session after less than a second: a slow machine would play other schedules than a fast one.
+    A batch that collides stands at a point, where it would sleep for a moment. It does not stop waiting for another
+    session within a second, because a slow machine would then play other schedules than a fast one.
     """
     where = database or laid.database
     with pytest.MonkeyPatch.context() as patches, ExitStack() as stack:
@@ -383,7 +383,7 @@ def playing(laid: Laid, database: Database | None = None, kind: type[Playing] = 
 
 
 def _stand(patches: pytest.MonkeyPatch, owner: object, name: str, point: str, *, before: bool) -> None:
-    """Have a point before or after what a function does."""
+    """Add a point before or after a function."""
     work = getattr(owner, name)
 
     def stand(*arguments: object, **named: object) -> object:

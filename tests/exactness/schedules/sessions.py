@@ -1,4 +1,4 @@
-"""Sessions whose work goes on step by step, each in a thread and with a connection that are kept for many schedules."""
+"""Sessions that work step by step, each with a thread and a connection that serve for many schedules."""
 
 import threading
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class AbandonedError(BaseException):
 
 
 class Session:
-    """Some work in a thread of its own, which stands at each point but those that it `passes`; `step` is the last."""
+    """Some work in its own thread, which stops at each point except those that it `passes`; `step` is the last."""
 
     def __init__(self, name: str, database: Database) -> None:
         self.name = name
@@ -52,7 +52,7 @@ class Session:
         self._may_go = self._is_abandoned = False
 
     def go(self) -> None:
-        """Take the next step. It has ended when the state is another one than RUNNING."""
+        """Take the next step. It has ended when the state is no longer RUNNING."""
         with self._changed:
             self.state, self._may_go = State.RUNNING, True
             self._changed.notify_all()
@@ -63,7 +63,7 @@ class Session:
             return self._changed.wait_for(lambda: self.state is not State.RUNNING, timeout)
 
     def abandon(self) -> None:
-        """Roll back, from the point where the work stands or to which it comes next."""
+        """Roll back, from the present or the next point of the work."""
         with self._changed:
             self._is_abandoned = self._may_go = True
             if self.state is State.READY:
