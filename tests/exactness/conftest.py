@@ -93,7 +93,7 @@ _REPORTED = "schedules"
 
 @pytest.fixture
 def report(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Takes lines that are printed at the end of the run, also where another process runs the test."""
+    """Takes lines to print at the end of the run, also if another process runs the test."""
     return lambda line: record_property(_REPORTED, line)
 
 

@@ -30,7 +30,7 @@ from tests.support.patience import PATIENCE
 NAME = "killed"
 """What its sessions are called in pg_stat_activity."""
 
-# A process that has imported everything, and is forked for each worker: to start Python takes longer than the work.
+# A process that has imported everything is forked for each worker: starting Python takes longer than the work.
 _FORKED = get_context("forkserver")
 _FORKED.set_forkserver_preload([__name__, "pytest.__main__"])
 
@@ -38,7 +38,7 @@ _FORKED.set_forkserver_preload([__name__, "pytest.__main__"])
 def kill_at(url: str, work: str, point: str, count: int) -> bool:
     """Let a projector work, and kill it when it comes to the point for the COUNTth time.
 
-    Returns whether it was killed; where there was less work, it ended before.
+    Returns whether it was killed; if there was less work, it ended before.
     """
     worker = start(url, work, point, count)
     worker.join(PATIENCE)
@@ -83,7 +83,7 @@ def main(  # As its command line has them.
 
 
 def share(conn: Connection) -> None:
-    """Take what waits as a scheduler does, a few changes or late keys at a time, until nothing waits."""
+    """Take changes and late keys as a scheduler does, a few at a time, until none wait."""
     prepare_session(conn)
     drain = Drain(size=3)
     drain.late._size = 5  # noqa: SLF001

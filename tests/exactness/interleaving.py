@@ -1,4 +1,4 @@
-"""Work in threads that a test moves from point to point: no schedule depends on time."""
+"""Work in threads that a test moves from point to point, so that no schedule depends on time."""
 
 import threading
 from collections.abc import Callable
@@ -27,7 +27,7 @@ IN_PLACE_POINTS = ("compared", "locked", "recomputed", "written")
 
 
 class Stepped:
-    """Some work in a thread with a connection of its own, which stands still once it came to these points in turn."""
+    """Some work in a thread with its own connection, which stops at each of these points in turn."""
 
     def __init__(self, database: Database, work: Callable[[Connection], Any], *points: str) -> None:
         self._database, self._work, self._points = database, work, [*points]
@@ -79,7 +79,7 @@ class Stepped:
         self._may_go.set()
 
     def finish(self) -> Any:  # noqa: ANN401  # Whatever the work answers.
-        """Let the work go on to its end; the answer is its answer."""
+        """Let the work continue to its end, and return its result."""
         self._may_go.set()
         assert self._ended.wait(PATIENCE), "the work did not end"
         if self.error is not None:

@@ -98,7 +98,7 @@ def rebuild_now(conn: Connection, *, first: bool = False, **options: Any) -> Non
 
 
 def forget_build(conn: Connection) -> None:
-    """Make of the read model one that was never built, whatever its tables hold."""
+    """Let the read model count as never built, whatever its tables hold."""
     conn.execute("UPDATE read_model.projection SET built_at = NULL")
 
 
@@ -140,7 +140,7 @@ def texts(conn: Connection, user_id: str, phone: str) -> list[str]:
 def waiting(conn: Connection) -> list[tuple[str, list[str]]]:
     """Return the kinds and the sorted keys of the changes that wait, and of the late keys."""
     rows = conn.execute("SELECT kind, keys FROM projector.changes ORDER BY change_id").fetchall()
-    # The version before has no late keys.
+    # The previous version has no late keys.
     if value(conn, "SELECT to_regclass('projector.late_keys') IS NOT NULL"):
         rows += conn.execute("SELECT kind, ARRAY[key] FROM projector.late_keys").fetchall()
     return [(kind, sorted(keys)) for kind, keys in rows]
@@ -161,7 +161,7 @@ def assert_exact(conn: Connection) -> None:
 
 
 def differences(conn: Connection) -> list[str]:
-    """Tell where the read model and the keys depart from the source rows."""
+    """Return where the read model and the keys differ from the source rows."""
     model = oracle.read_model(conn)
     return oracle.differences_of_tables(oracle.expected_tables(model), oracle.read_tables(conn))
 

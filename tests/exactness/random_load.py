@@ -1,4 +1,4 @@
-"""A short burst of everything at once: writers, refreshes, rebuilds, healing, and checks that look on meanwhile."""
+"""A short burst of everything at once: writers, refreshes, rebuilds and healing, with checks meanwhile."""
 
 import threading
 import time
@@ -34,7 +34,7 @@ from tests.unit.projector.sweep.clock import pass_time
 WRITERS = 3
 CHANGES = 14
 
-# What a platform's TRUNCATE may do to anybody who reads its tables.
+# The errors that a platform's TRUNCATE may cause for readers of its tables.
 COLLISIONS = (
     BlockedError,
     psycopg.errors.DeadlockDetected,
@@ -42,7 +42,7 @@ COLLISIONS = (
     psycopg.errors.SerializationFailure,
 )
 
-# Each returns a row for what is not as it has to be in one snapshot; statistics are not in it: see `not_so`.
+# Each returns a row if it does not hold in a snapshot. For statistics see `not_so`.
 INVARIANTS = {
     "message counts equal the messages": (
         "SELECT * FROM (SELECT user_id, customer_phone, conversation_id, count(*) AS n FROM read_model.lead_messages"
@@ -70,7 +70,7 @@ INVARIANTS = {
 
 
 def not_so(conn: Connection) -> Iterator[str]:
-    """Yield what readers see in this snapshot that is not as it has to be."""
+    """Yield what is wrong in this snapshot for readers."""
     for difference in find_differences(conn, None):
         yield f"statistics equal the leads: {difference}"
     for name, query in INVARIANTS.items():
@@ -92,14 +92,14 @@ VERSIONS = (
 )
 
 
-# The moment of each tenant that the read model knows, and under an empty name that of all who are not late.
+# The moment of each tenant in the read model, and under an empty name that of all tenants that are not late.
 MOMENTS = """
     SELECT t.user_id, least(m.as_of, t.late_as_of)
     FROM (SELECT min(s) AS as_of FROM read_model.freshness AS f, unnest(f.shards) AS s) AS m
     CROSS JOIN (SELECT user_id, late_as_of FROM read_model.tenants UNION ALL SELECT '', NULL) AS t
     WHERE m.as_of IS NOT NULL
 """
-# What waits, and for whom.
+# The waiting changes, and their tenants.
 WAITING = """
     SELECT DISTINCT '', queued_at FROM projector.changes
     UNION SELECT user_id, queued_at FROM projector.late_keys
@@ -114,7 +114,7 @@ class Versions:
         self._newest: dict[str, int] = {}
 
     def look(self, conn: Connection) -> list[str]:
-        """Return a sentence for each version that is not what it promises."""
+        """Return a sentence for each version that breaks its promise."""
         wrong = []
         for user_id, version, version_id, digest in conn.execute(VERSIONS.encode()).fetchall():
             if version is None:
@@ -174,7 +174,7 @@ class Burst:
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
-        """Have a failure say what happened before it."""
+        """Add to a failure what happened before it."""
         try:
             yield
         except AssertionError as error:
@@ -189,7 +189,7 @@ class Burst:
         return "\n".join([f"seed {self.seed}", *self.failures, *changes])
 
     def _compare_with_scratch(self, conn: Connection) -> None:
-        """Compare what refreshes kept with what a rebuild into nothing makes, alternately in both ways."""
+        """Compare the result of the refreshes with that of a rebuild from nothing, alternately in both ways."""
         refreshed = read_tables(conn)
         with self.database.connect() as own:
             uninstall(own)
@@ -278,7 +278,7 @@ class Burst:
             self._fail(f"drift under load: {drift}")
 
     def _look(self, conn: Connection, _rng: Random) -> None:
-        """Hold the promises to readers in one snapshot after the other."""
+        """Check the promises to readers in one snapshot after the other."""
         newest: dict[str, datetime] = {}
         versions = Versions()
         while self._writing.is_set():
@@ -298,7 +298,7 @@ class Burst:
                     missed = [
                         (tenant, queued_at)
                         for tenant, queued_at in waiting
-                        # A tenant is unknown until something of it is found: nothing is claimed of it then.
+                        # Nothing is claimed of a tenant before a row of it is found.
                         if queued_at in self.committed
                         and self.committed[queued_at] < moments.get(tenant, self.committed[queued_at])
                     ]

@@ -783,7 +783,7 @@ SCHEMAS = {REFERENCE.name: REFERENCE, **MAPPED}
 
 
 def fill(conn: Connection, schema: Schema, rng: Random, size: int) -> None:
-    """Write about so many conversations, and what belongs to them, into the empty tables of a schema."""
+    """Write about this number of conversations, and what belongs to them, into the empty tables of a schema."""
     if schema is REFERENCE:
         edge_cases.write(conn, edge_cases.generate(rng, size))
     else:
@@ -792,7 +792,7 @@ def fill(conn: Connection, schema: Schema, rng: Random, size: int) -> None:
 
 
 def change(conn: Connection, schema: Schema, rng: Random, *, truncates: bool = True) -> str:
-    """Write to a table, mostly a row or some of one column, and seldom all of it. Return what was done."""
+    """Write to a table, mostly a row or some values of a column, rarely all of it. Return a description."""
     if schema is REFERENCE:
         return mutate(rng, conn, truncates=truncates)
     table, columns = rng.choice([*schema.makers.items()])
@@ -814,7 +814,7 @@ def change(conn: Connection, schema: Schema, rng: Random, *, truncates: bool = T
         case _:
             query = f"INSERT INTO {table} ({names}) VALUES ({marks})"
             values = [make(rng) for make in columns.values()]
-    # A key that is there already, or a column that may not be null, changes nothing.
+    # An existing key, or null in a column that is not nullable, changes nothing.
     with suppress(psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation), conn.transaction():
         conn.execute(query.encode(), values)
     return f"{query} {values}"

@@ -308,7 +308,7 @@ JSON: list[tuple[str | None, str | None, int]] = [
         '{"a": "😀"}',
         3,
     ),
-    # Beyond the cut nobody sees it.
+    # It is beyond the cut, and not seen.
     ('{"a": "' + "y" * 2100 + '\\uffff"}', '{"a": "' + "y" * 2039 + CUT + '"}', 0),
     # A name that is declared has that type.
     (
@@ -392,7 +392,7 @@ def test_twice_as_much_json_takes_twice_as_long(platform: Connection) -> None:
 
     ratios = {}
     for kind, make in HOSTILE.items():
-        # In turns, of which the best counts: whatever else the machine does adds to some of them.
+        # The best of several turns counts, because other work of the machine slows some of them.
         turns = [[nanoseconds(make(size)) for size in (MOST // 2, MOST)] for _ in range(7)]
         half, whole = map(min, zip(*turns, strict=True))
         ratios[kind] = whole / half
@@ -589,7 +589,7 @@ def test_of_a_name_the_first_that_has_a_value_counts(platform: Connection) -> No
     assert attributes(platform) == pairs
     rebuild_now(platform)
     assert attributes(platform) == pairs
-    # A winner counts alone, whatever those have that lose.
+    # Only the winner counts, whatever the losers have.
     insert(platform, "people", id=-1, phone="0", updated_at="2025-01-01", city="new")
     insert(platform, "people", id=-2, phone="0", updated_at="2024-01-01", city="old", tags=["old"])
     refresh_now(platform)
@@ -814,7 +814,7 @@ def test_assess_says_which_keys_are_no_attributes_and_what_to_write(platform: Co
         " them, write jsonb_build_object('gr_e', t.other::jsonb -> 'Größe') || t.other::jsonb AS attributes."
     )
     assert said(given) == [of_contacts, of_conversations]
-    # What it says to write is taken, and does it.
+    # A mapping as it advises is accepted, and works.
     written = {"contacts": expression.replace("p.extra", "$.extra")}
     assert said(written) == [f"Keys of attributes in contacts.sql are no attributes: {rest}."]
     install(platform, mapping(**written))

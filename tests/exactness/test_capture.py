@@ -350,7 +350,7 @@ def test_a_replicated_transaction_is_a_mass_change_beyond_a_hundred_rows(filled:
     assert value(conn, "SELECT bool_or(bulk) FROM projector.changes") is False
 
 
-# C5: no NOTIFY, which would serialize the commits of all writers.
+# C5: no trigger calls NOTIFY, which would serialize the commits of all writers.
 
 
 def test_no_function_of_the_writers_notifies(filled: Platform) -> None:
@@ -372,7 +372,7 @@ def test_migrate_waits_for_the_writers_that_it_found(source_database: Database) 
             _insert(writer, "m1", "before any trigger", conversation)
             with Stepped(source_database, lambda own: migrate(own, create_source=False)) as migration:
                 migration.waits(conn)
-                # Who comes while it waits is let through: it gives way.
+                # A writer that comes while it waits passes, because it gives way.
                 _insert(conn, "m2", "meanwhile", conversation)
                 writer.execute("COMMIT")
                 writer.execute("BEGIN")

@@ -109,14 +109,14 @@ def test_many_leads_of_one_version_come_page_by_page(filled: Platform, copy: Cop
     while True:
         status, body = copy.ask(limit=2)
         assert (status, len(body["data"]) <= 2) == (200, True)
-        # An answer that was lost is asked for again, and one that came twice is taken twice.
+        # The copy requests a lost answer again, and applies an answer twice if it came twice.
         assert copy.ask(limit=2)[1]["data"] == body["data"]
         copy.take(body)
         copy.take(body)
         tokens.append(body["next"])
         if not body["hasMore"]:
             break
-    # The last page is full, and says that it is the last one.
+    # The last page is full, and is marked as the last.
     assert len(tokens) == 4
     assert copy.leads == copy.list()
 
@@ -198,7 +198,7 @@ def test_a_tenant_that_was_unknown(
 
 
 def test_a_token_from_the_time_before_a_restore_is_gone(filled: Platform, copy: Copy) -> None:
-    """The versions begin from before again, and the token names one that is still to come."""
+    """The versions restart from an earlier one, and the token names one that is still to come."""
     filled.message("c", "x", at="2025-07-01 10:00:00")
     refresh_now(filled.conn)
     copy.follow()

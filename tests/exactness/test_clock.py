@@ -85,7 +85,7 @@ def test_a_server_whose_clock_jumps_loses_nothing_and_promises_nothing_for_long(
 
 @pytest.mark.parametrize("seconds", JUMPS)
 def test_a_dead_letter_is_not_kept_by_a_clock_that_was_set_back(filled: Platform, seconds: float) -> None:
-    """It waits for its pause at most: here for the first one, of ten seconds."""
+    """It waits no longer than its pause: here the first one, of ten seconds."""
     conn = filled.conn
     conn.execute(
         "INSERT INTO projector.dead_letters (kind, key, error, attempts, first_failed_at, retry_at) VALUES"
@@ -100,7 +100,7 @@ def test_a_dead_letter_is_not_kept_by_a_clock_that_was_set_back(filled: Platform
 
 
 def set_back_twice(conn: Connection, move: Callable[[Connection], object] = refresh_now) -> None:
-    """Set the clock back twice between two looks, so that the moment of freshness, which stands still, comes twice.
+    """Set the clock back twice between two checks, so that the moment of freshness, which stands still, comes twice.
 
     What is committed now seems to have been committed before that moment. The clock passes it again ten seconds later.
     """
@@ -140,7 +140,7 @@ def test_a_moment_that_comes_twice_is_promised_once(
 def test_a_clock_that_goes_more_slowly_than_that_of_the_process_was_set_back(
     filled: Platform, monkeypatch: pytest.MonkeyPatch, move: Callable[[Connection], object]
 ) -> None:
-    """By less than the time between two looks, so that it is ahead of what was read before."""
+    """It was set back by less than the time between two checks, so it is ahead of the previous reading."""
     conn = filled.conn
     conn.execute("INSERT INTO projector.capture_gaps (reason) VALUES ('a trigger was missing')")
     move(conn)

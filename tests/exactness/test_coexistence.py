@@ -1,4 +1,4 @@
-"""What a platform, its operators and their tools do beside the projector, and what must not come of it."""
+"""What a platform, its operators and their tools do beside the projector without harm."""
 
 from collections.abc import Iterator
 
@@ -87,8 +87,8 @@ def test_the_platform_never_waits_for_somebody_who_waits_for_it(
             tenants = ["one"] if work == "rebuild of a tenant" else None
             rebuild(own, tenants=tenants, progress=QUIET)
 
-    # Sooner than PostgreSQL looks for a deadlock: whoever looked first would be ended. On a busy machine both would
-    # look late, and the test is about who gives way, so PostgreSQL does not look at all.
+    # It gives way before PostgreSQL checks for a deadlock, which cancels the session that checks first. On a busy
+    # machine both would check late, so PostgreSQL does not check at all here.
     assert value(other, "SELECT %s::interval < '1 s'", source_reads.SOURCE_LOCK_TIMEOUT)
     other.execute(f"ALTER DATABASE \"{filled.database.name}\" SET deadlock_timeout = '1h'".encode())
     other.execute("BEGIN")

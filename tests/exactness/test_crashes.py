@@ -102,7 +102,7 @@ def test_a_projector_killed_anywhere_loses_nothing(
         with database.connect() as conn:
             forget_build(conn)
     count = 1 if work == "in_place" else rng.randint(1, 3)
-    # Where there was less work, it ended before.
+    # If there was less work, it ended before.
     assert crash_worker.kill_at(database.url, work, point, count) or count > 1
     _change(database, rng, 3)
     recover(database, by_cron=work != "in_place")
@@ -132,7 +132,7 @@ def test_of_two_projectors_that_share_a_queue_one_is_killed_and_nothing_is_lost(
     _change(database, rng)
     for worker in workers:
         worker.join(PATIENCE)
-    # The first may have found nothing left to die of.
+    # The first one may have ended before it came to the point.
     assert workers[0].exitcode in {-signal.SIGKILL, 0}
     assert workers[1].exitcode == 0
     recover(database)

@@ -1,4 +1,4 @@
-"""What an erasure deletes beside refreshes: no order of what happens meanwhile makes an answer wrong, then or later."""
+"""An erasure beside refreshes: no order of what happens meanwhile makes an answer wrong, then or later."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -55,7 +55,7 @@ def schedules(*, is_mass: bool) -> Iterator[tuple[str, ...]]:
 
 
 def assert_honest(platform: Platform) -> None:
-    """Assert that statistics agree with the leads, and that where nothing waits, all is as in the source."""
+    """Assert that statistics agree with the leads, and that if nothing waits, everything is as in the source."""
     conn = platform.conn
     assert list(not_so(conn)) == []
     late = value(conn, "SELECT array_agg(user_id) FROM read_model.tenants WHERE late_as_of IS NOT NULL")
@@ -104,7 +104,7 @@ def prepared(filled: Platform, row: str) -> dict[str, Callable[[], object]]:
 
 
 def erased(filled: Platform, target: Target, schedule: dict[str, str], do: Callable[[str], object]) -> bool:
-    """Return whether an erasure with this schedule comes to its end; if not, it is refused."""
+    """Return whether an erasure with this schedule ends; otherwise it is refused."""
 
     def act(point: str) -> None:
         if point not in POINTS or ("leads" in schedule and point != "leads"):

@@ -1,4 +1,4 @@
-"""What a row of the platform makes fail becomes a dead letter that says so, and everything else goes on."""
+"""If a row of the platform makes a batch fail, its key becomes a dead letter that says so, and all else continues."""
 
 import json
 import re
@@ -65,7 +65,7 @@ EDITS = [
         f'SELECT t.key AS "{table}.key", t.key AS {relation} FROM {table} AS t;\n' for table, relation in RULES
     ) + "SELECT u.user_id"),
 ]  # fmt: skip
-"""What the mapping says otherwise than the default one. Without labels and notes it gives the same rows."""
+"""Where the mapping differs from the default one. Without labels and notes it gives the same rows."""
 
 
 def replace(conn: Connection, name: str, body: str = SAME) -> None:
@@ -135,7 +135,7 @@ def test_an_expression_of_a_mapping_that_fails_stops_its_own_key_alone(
     labelled.message("d", "beside")
     conn.execute("INSERT INTO labels VALUES ('c', 'x')")
     with monkeypatch.context() as patched:
-        # Else a busy machine would make a key of the others wait for too long.
+        # Otherwise another key would wait too long on a busy machine.
         if body == "no end":
             patched.setattr(batch, "STATEMENT_TIMEOUT", "3s")
             patched.setattr("projector.core.late.STATEMENT_TIMEOUT", "3s")
@@ -145,7 +145,7 @@ def test_an_expression_of_a_mapping_that_fails_stops_its_own_key_alone(
     [(kind, key, user_id, error)] = letters(conn)
     assert (kind, key, user_id) == ("reload_conversations", "c", "one")
     assert error.startswith(UNREADABLE + said), error
-    # What changes of it is left out, and again keeps nobody waiting.
+    # Its changes are left out, and delay no other key.
     labelled.message("c", "left out")
     labelled.message("d", "beside")
     refresh_once(conn)
@@ -187,11 +187,11 @@ def test_a_key_that_is_tried_alone_keeps_the_others_waiting_for_a_second(
     assert len(letters(conn)) == 1
     assert told.count(BATCH) <= 3, "a batch, and a slice or a piece of the same keys"
     assert limits(due) == {ALONE}
-    # Nor does a change of it, which is left out; but to whom it belongs is looked up.
+    # Nor does its change, which is left out; but its lead is looked up.
     conn.execute("UPDATE projector.dead_letters SET retry_at = now() + interval '1 minute'")
     labelled.message("c", "left out")
     assert limits(lambda: refresh_once(conn)) <= {ALONE}
-    # An operator who asks for it has more patience.
+    # A retry that an operator asks for has more time.
     assert BATCH in limits(lambda: refresh_now(conn))
 
 
@@ -216,7 +216,7 @@ def test_a_key_that_a_mapping_comes_to_give_twice_stops_itself_alone(
     assert "beside" in texts(conn, "two", "999")
     with pytest.raises(RebuildFailedError, match=said):
         rebuild_now(conn)
-    # A key that is given twice is of two leads, and the key phase stops. One that cannot be read is set aside.
+    # A key with two rows has two leads, and the key phase stops. A key that cannot be read is set aside.
     if table == "labels":
         with pytest.raises(RebuildFailedError, match=said):
             rebuild_now(conn, first=True)
@@ -461,7 +461,7 @@ def test_explain_names_the_row_that_fails(
         rows = {table: len(of["rows"]) for table, of in lead["candidates"].items()}
         assert (rows[relation], rows["template_sends"]) == (0, 1)
         refresh_once(conn)
-    # What is wrong with one row keeps nobody from explaining another lead.
+    # A bad row does not prevent `explain` for another lead.
     assert run_command(tmp_path, "explain", "two", "999", DATABASE_URL=labelled.database.url).returncode == 0
     replace(conn, name)
     conn.execute("DELETE FROM labels")
@@ -484,7 +484,7 @@ def test_explain_of_messages_without_a_conversation_says_what_is_missing(
     labelled: Platform, tmp_path: Path
 ) -> None:
     labelled.message("d", "of nobody")
-    # Without foreign keys, as many a platform is.
+    # Without foreign keys, as on many platforms.
     labelled.conn.execute("SET session_replication_role = replica")
     labelled.conn.execute("DELETE FROM conversations WHERE conversation_id = 'd'")
     refresh_now(labelled.conn)

@@ -47,7 +47,7 @@ GONE = "the database is gone; trying again until it is back"
 
 
 def troubles(scheduler: Scheduler) -> list[dict[str, Any]]:
-    """Return what the scheduler said that an operator has to read."""
+    """Return the scheduler's messages that an operator has to read."""
     return [line for line in scheduler.logged() if line["level"] in ("warning", "error")]
 
 
@@ -122,7 +122,7 @@ def test_a_session_that_is_terminated_in_mid_work_is_replaced_and_the_work_is_do
             assert scheduler.terminate() == 0
     [line] = [line for line in troubles(scheduler) if line["event"] == ENDED_SESSION]
     assert (line["job"], GONE in scheduler.events()) == (job, False)
-    # In a pipeline psycopg hears no more than the end of the session.
+    # In a pipeline psycopg only notices that the session has ended.
     reasons = (
         "terminating connection due to administrator command",
         "server closed the connection unexpectedly",
@@ -177,7 +177,7 @@ def test_a_transaction_of_the_platform_that_stays_open_stops_nothing(filled: Pla
         forget_build(conn)
         rebuild_now(conn)
         assert_exact(conn)
-        # It comes with its commit, however long ago its statements were.
+        # Its changes arrive when it commits, however long ago its statements were.
         idle.execute("COMMIT")
     refresh_now(conn)
     assert texts(conn, "one", "4915") == ["first9", "meanwhile"]
@@ -239,7 +239,7 @@ def test_a_server_without_a_connection_left_is_waited_for(start_server: StartSer
                 stack.close()
                 scheduler.wait_for_event("the database is back")
                 wait_until(conn, "count(*) = 1 FROM read_model.leads")
-                # Its own sessions are enough for it when others take all that are left.
+                # It needs only its own sessions if others take all the rest.
                 wait_until(
                     conn, "count(*) > 2 FROM pg_stat_activity WHERE application_name LIKE %s", "%run: %"
                 )
@@ -273,7 +273,7 @@ def test_a_full_notify_queue_keeps_changes_waiting_and_sets_none_aside(
         with suppress(psycopg.errors.ProgramLimitExceeded):
             while value(conn, "SELECT pg_notification_queue_usage()") < 1:
                 conn.execute("SELECT pg_notify('others', repeat('x', 7900))")
-        # Nobody is told, and everything goes on.
+        # No listener is notified, and everything continues.
         platform.message(conversation, "not told")
         refresh(conn, retry_failed=False, progress=QUIET)
         rebuild_now(conn, first=True)
@@ -283,7 +283,7 @@ def test_a_full_notify_queue_keeps_changes_waiting_and_sets_none_aside(
         ]
         assert "is 100% full" in sentence
         assert f"process {holder.info.backend_pid}, forgotten, role" in sentence
-        # What is told before the queue is full fails where the transaction commits.
+        # A notification sent before the queue is full fails when its transaction commits.
         monkeypatch.setattr("projector.database.retry.time.sleep", lambda _: None)
         before = value(conn, "SELECT as_of FROM read_model.freshness")
         platform.message(conversation, "waits")

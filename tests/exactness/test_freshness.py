@@ -1,4 +1,4 @@
-"""What a look promises by X-Data-As-Of: never a change that the read model does not hold yet."""
+"""What a check promises by X-Data-As-Of: never a change that the read model lacks."""
 
 import re
 from collections.abc import Callable
@@ -42,7 +42,7 @@ ALL_AHEAD = f"{SET_SHARDS} = array_fill({IN_AN_HOUR}, ARRAY[4])"
 
 def as_of(conn: Connection) -> datetime:
     oldest: datetime = value(conn, "SELECT min(s) FROM read_model.freshness, unnest(shards) AS s")
-    # For the API of the version before, which knows no tenant that is late.
+    # For the API of the previous version, which has no late tenants.
     assert value(conn, "SELECT as_of FROM read_model.freshness") <= oldest
     return oldest
 
@@ -67,7 +67,7 @@ def test_a_look_moves_freshness_while_nothing_waits(filled: Platform) -> None:
     conn.execute(f"{SET_SHARDS} = array_fill({IN_AN_HOUR}, ARRAY[4]), as_of = {IN_AN_HOUR}".encode())
     look(conn, timedelta(days=1))
     assert as_of(conn) <= clock(conn)
-    # A read model that was never built has none.
+    # A read model that was never built has no moment.
     conn.execute("TRUNCATE read_model.freshness")
     assert not look(conn, AT_ONCE).has_changes
     assert value(conn, "SELECT count(*) FROM read_model.freshness") == 0
@@ -155,7 +155,7 @@ def test_a_tenant_that_is_late_is_told_its_own_moment(filled: Platform) -> None:
             for tenant, moment in moments.items():
                 answer = ask(client, f"/users/{tenant}/{path}")
                 assert answer.headers["X-Data-As-Of"] == moment, (tenant, path)
-                # A name that is written in another way is not waited for: the answer itself is compared.
+                # It does not wait for a name that is written in another way: the answer itself is compared.
                 for name in ("min_as_of", "min%5Fas_of"):
                     status = [
                         ask(client, f"/users/{tenant}/{path}", f"{name}={at}").status_code

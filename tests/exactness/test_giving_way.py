@@ -25,7 +25,7 @@ from tests.unit.projector.sweep.clock import DAYS, pass_time
 
 Work = Callable[[Connection], Any]
 
-# The platform waits no longer; what it waits for would take a minute.
+# The platform gives up after 25 s; the work that blocks it would take a minute.
 ALTER = "SET lock_timeout = '25s'; ALTER TABLE {} ADD COLUMN further integer"
 LONG = "SELECT pg_sleep(60)"
 
@@ -67,7 +67,7 @@ def change_while_reading(filled: Platform, slow: SlowOnce, work: Work, table: st
     """Change a table while the work reads it; the work ends well, and says that it gave way."""
     conn = filled.conn
     with structlog.testing.capture_logs() as said, Stepped(filled.database, work) as reading:
-        # In the statement that takes a minute, it holds the tables that this reads.
+        # During the statement of a minute, it locks the tables that the statement reads.
         sleeps = "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = %s"
         wait_for(lambda: value(conn, sleeps, reading.pid) or reading.ends())
         assert slow.began.is_set(), reading.error
@@ -115,7 +115,7 @@ def in_comparison_of_keys(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
 
 
 def in_spread(slow: SlowOnce, patches: pytest.MonkeyPatch) -> Work:
-    """Return work that is slow at the conversations of an agent, each of which is queued again."""
+    """Return work that is slow while it queues each conversation of an agent again."""
 
     run_steps = pipeline.run_steps
 

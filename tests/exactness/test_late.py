@@ -49,7 +49,7 @@ def crowded(platform: Platform) -> Platform:
 
 
 def moment(conn: Connection, tenant: str) -> datetime:
-    """Return the moment that holds for a tenant, as the API tells it."""
+    """Return the moment that holds for a tenant, as the API reports it."""
     at: datetime = value(
         conn,
         "SELECT least((SELECT min(m) FROM unnest(f.shards) AS m),"
@@ -69,7 +69,7 @@ def edit(conn: Connection, *tenants: str, text: str = "edited") -> datetime:
 
 
 def defer_all(conn: Connection) -> None:
-    """Look up everything that waits in the queue, and note the moment of what is drained then."""
+    """Defer everything in the queue, and note the moment up to which it is then drained."""
     while value(conn, "SELECT EXISTS (SELECT FROM projector.changes WHERE bulk)"):
         defer_changes(conn, SHARDS, mass=True)
     assert refresh_batch(conn, SHARDS, wait=True).drained
@@ -126,7 +126,7 @@ def test_status_says_whom_a_mass_change_concerns_and_how_long_it_takes(crowded: 
     edit(conn, "one", "two")
     defer_all(conn)
     assert "Mass changes 240 keys of 2 tenants wait, none was taken" in render(read_status(conn))
-    # In short one line says whose data are old, how old, and how long it takes.
+    # One line of the short status says whose data are old, how old, and how long the late keys take.
     [line] = [line for line in summarize(read_status(conn)).splitlines() if "keys" in line]
     assert re.fullmatch(
         r"Data +[\d.]+ s old, [\d.]+ s where a mass change waits: 240 keys of 2 tenants wait, none .*", line
@@ -245,7 +245,7 @@ def test_single_changes_that_are_too_many_are_deferred(
         mass = drain.take_mass(conn, SHARDS, singles)
         steps += 1
         if steps == deferred_at + 1 and deferred_at:
-            # What is committed now waits for one step, and not for all the others.
+            # A change committed now waits for one step, and not for all others.
             assert done(conn, "two", "now") == 1
             assert value(conn, "SELECT count(*) FROM projector.changes") > 0
         if not deferred_at and value(conn, "SELECT count(*) FROM projector.late_keys"):

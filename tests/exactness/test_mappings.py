@@ -43,7 +43,7 @@ def assert_as_mapped(conn: Connection, schema: Schema) -> None:
 
 
 def without_included(lead: dict[str, Any]) -> dict[str, Any]:
-    """Return a lead without what the API prints where it is asked for."""
+    """Return a lead without the keys that the API prints on request."""
     included = [name for names in INCLUDES.values() for name in names]
     conversations = [
         {name: value for name, value in of.items() if name != "attributes"} for of in lead["conversations"]
@@ -53,7 +53,7 @@ def without_included(lead: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_load(database: Database, name: str, mapping: Texts, rounds: int) -> None:
-    """Write at random, bring the read model up to it, and compare it with the rows, again and again."""
+    """Repeatedly write at random, bring the read model up to date, and compare it with the rows."""
     schema, rng = MAPPED[name], Random(name)
     with database.connect() as conn:
         conn.execute(schema.tables.encode(), prepare=False)
@@ -128,7 +128,7 @@ def test_a_mapping_stays_until_another_one_is_given_and_that_one_is_rebuilt(
         ProjectorError, match=r"not all there: .*table phone_numbers is missing; .*conversation_id"
     ):
         migrate(conn, create_source=False, mapping=read_mapping("default"))
-    # A table that is not read any more has no triggers.
+    # A table that is no longer read has no triggers.
     without = edited(tmp_path, "conversations.sql", "    u.name AS agent_name,\n", "")
     (tmp_path / "conversations.sql").write_text(
         without.files["conversations"].replace("\nLEFT JOIN users AS u ON u.id = c.assignee_id", "")
@@ -378,7 +378,7 @@ def test_a_function_that_reads_a_table_is_refused_whatever_it_declares(
     assert [refused in text for text in said] == [True] * refusals, said
 
 
-# Of each mistake that PostgreSQL takes: the file, what it says in place of what, and the figure that shows it.
+# Mistakes that PostgreSQL accepts: the file, the right and the wrong text, and the figure that shows it.
 SILENT = {
     "nothing": ("messages.sql", "m.content", "m.content", "note messages: 400 rows, of 400 of messages; in 200"),
     "a phone that some customers do not have": (
@@ -614,7 +614,7 @@ def test_a_check_of_large_tables_knows_the_conversations_of_messages(
     [problem] = [fact.text for fact in facts if fact.state == PROBLEM]
     assert problem.startswith("messages: a change of ")
     assert "a delete or an insert moves rows of messages that changes.sql does not touch" in problem
-    # What is always queued can be left out by nobody.
+    # No rule can leave out what is always queued.
     assert not any(".id: each change of it is queued" in fact.text for fact in facts)
 
 
@@ -639,7 +639,7 @@ def test_a_table_of_another_schema_is_read_and_captured_there(company: Connectio
     assert value(company, "SELECT array_agg(DISTINCT agent_name) FROM read_model.lead_conversations") == [
         "Bob"
     ]
-    # What differs without a change that waits may be the mapping's fault.
+    # A difference without a waiting change may be the mapping's fault.
     company.execute("UPDATE read_model.leads SET document = replace(document, 'Bob', 'Eve')")
     verify(company, tenants=None, sample=None, heal=False, progress=QUIET)
     [said] = [said for said in find_attention(read_status(company)) if "differ" in said]
@@ -728,7 +728,7 @@ def test_a_check_names_each_rule_that_is_left_out(
 
 
 def assert_checked(database: Database, name: str, left_out: int | None, said: list[str]) -> None:
-    """Check a mapping without one of its rules: what it misses is said, and the platform has nothing of ours."""
+    """Check a mapping without one of its rules: it reports what is missed, and leaves nothing on the platform."""
     schema = SCHEMAS[name]
     rules = schema.mapping.rules()
     [changed] = re.findall(r'"(\w+)\.\w+"', rules[left_out])[:1] if left_out is not None else [""]

@@ -1,4 +1,4 @@
-"""An answer from memory is what PostgreSQL would have found at the moment that it names."""
+"""An answer from memory equals what PostgreSQL would have found at the moment that it names."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -33,7 +33,7 @@ def apps(filled: Platform) -> Iterator[Apps]:
 
 
 def going_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Return what makes a look too old to be remembered."""
+    """Return what makes a check too old to be reused."""
     shift = [0.0]
     monkeypatch.setattr(memory, "monotonic", lambda: monotonic() + shift[0])
 
@@ -158,7 +158,7 @@ def test_who_waits_and_may_be_answered_moves_at_the_microsecond(filled: Platform
             for now[0] in (at + move - instant, at + move):
                 seen.append(found(client, address))
                 assert warm(client, address) == found(without, address) == seen[-1]
-            # Nor does a tag of before hold.
+            # Nor does an earlier tag hold.
             assert seen[0][0] != seen[1][0]
             assert seen[0][2] != seen[1][2]
 

@@ -37,7 +37,7 @@ OTHERS = {
     "what the read model knew of a conversation is not asked",
 }
 REAL = [rule for rule, world in RULES.items() if rule in MUTANTS and world in PLAYED and rule not in OTHERS]
-# The late keys of what fails may be several there, of which halves are tried.
+# A failing conversation may have several late keys there, which are retried in halves.
 EVERY_STEP = [world._replace(tenants=tenants) for tenants in (1, 2) for world in PLAYED if world != LETTERS]
 
 NO_MUTANTS = {"an erasure deletes table by table"}
@@ -93,7 +93,7 @@ def test_without_the_rule_it_comes_out_otherwise(
     make_database: MakeDatabase,
     rule: str,
 ) -> None:
-    # Laid while every rule is there.
+    # The world is laid while every rule exists.
     laid = lay_model(RULES[rule])
     database = make_database(laid.database)
     with ExitStack() as stack, database.connect() as conn:

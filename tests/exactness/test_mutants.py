@@ -1,7 +1,7 @@
 """Each rule of docs/internals/exactness-rules.md dropped in turn: the test that is there for it turns red.
 
-A rule that no test would miss is not shown by the tests. The page names file, test and mutant of each rule, and the
-table below has what the mutant does. test_model.py makes those of the rules that the model tests.
+If no test misses a rule, the tests do not prove it. The page names file, test and mutant of each rule, and the table
+below has what the mutant does. test_model.py makes those of the rules that the model tests.
 """
 
 import importlib
@@ -126,7 +126,7 @@ class Bench:
 
 
 class Mutant:
-    """What is done to a rule, and values of parameters of the test that must notice."""
+    """The change of a rule, and values of parameters for the test that must notice it."""
 
     def __init__(self, drop: Callable[[Bench], object], **values: object) -> None:
         self.drop, self.values = drop, values
@@ -183,7 +183,7 @@ def _function(name: str, old: str, new: str, **values: object) -> Mutant:
 
 
 def _command(command: str, **values: object) -> Mutant:
-    """Change the database, and have the projector take it for what was installed."""
+    """Change the database, and make the projector believe that it was installed so."""
 
     def drop(bench: Bench) -> None:
         bench.filled.conn.execute(command.encode())
@@ -234,7 +234,7 @@ def _patch(target: object, attribute: str, new: object, **values: object) -> Mut
 
 
 def _stands_without(name: str, **values: object) -> Mutant:
-    """Have an answer from memory stand whatever one of its values is."""
+    """Let an answer from memory be valid whatever one of its values is."""
     stands = memory.AnswerCache._stands  # noqa: SLF001
 
     def anyhow(self: memory.AnswerCache, cached: memory.CachedAnswer, probe: memory.VersionProbe) -> bool:
@@ -339,7 +339,7 @@ def _keep_moments(bench: Bench) -> None:
 
 
 def _in_seconds(name: str, old: str, new: str, **values: object) -> Mutant:
-    """Do as _statement, where a session then waits for one that stands still."""
+    """Do the same as _statement, for a mutant that makes a session wait for one that does not continue."""
 
     def drop(bench: Bench) -> None:
         bench.patches.setattr(interleaving, "PATIENCE", 3.0)

@@ -98,7 +98,7 @@ def hostile(filled: Platform) -> Iterator[Platform]:
 
 
 def test_nothing_that_others_planted_runs_in_the_projector(hostile: Platform) -> None:
-    # What the commands of the projector do, on a connection as they make it.
+    # The work of the projector's commands, on a connection as they make it.
     with db.connect(hostile.database.url, application_name="planted") as conn:
         assert migrate(conn, create_source=True) == []
         refresh(conn, retry_failed=True, progress=QUIET)

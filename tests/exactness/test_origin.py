@@ -198,9 +198,9 @@ POSITIONS = ("0/3", "0/5", "0/7")
         ([WELL, WELL.replace("0/5", "0/4")], 0),
         # A table that is still copied is behind its subscription.
         ([COPYING], None),
-        # A position without a worker is one of before.
+        # A position without a worker is an old one.
         ([WELL, WITHOUT_WORKER], None),
-        # A worker that has just started has told nothing yet.
+        # A worker that has just started has reported nothing yet.
         ([WELL, WITHOUT_POSITION], None),
     ],
 )

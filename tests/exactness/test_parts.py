@@ -1,4 +1,4 @@
-"""What a version or a mapping adds to the read model is answered once a rebuild has filled it, and refused before.
+"""The API answers parts that a version or a mapping adds once a rebuild has filled them, and refuses them before.
 
 Each request is compared with the oracle: it is right, or it is 503 `not_built` exactly if it reads a part that is not
 filled.
@@ -118,7 +118,7 @@ class Asked:
             )
 
     def _answer(self, path: str, reads: Iterable[str], missing: set[str]) -> TestResponse | None:
-        """Return the body if the request is to be answered; None if it has to be refused, and is."""
+        """Return the body if the request has to be answered; None if it has to be refused, and is."""
         answer = self.client.get(path)
         if missing.isdisjoint(reads):
             assert answer.status_code == 200, (path, answer.data)
@@ -403,7 +403,7 @@ def test_an_attribute_of_a_new_mapping_is_refused_until_its_rebuild_has_ended(
             migrate(own, create_source=False, mapping=with_columns(contacts=FIRM))
         for interrupted in (False, True):
             if interrupted:
-                # The changed row has it, and its value is not told as the only one.
+                # The changed row has it, but its value is not reported as if it were the only one.
                 conn.execute("UPDATE contacts SET name = 'Bo' WHERE phone = '4915'")
                 refresh_now(conn)
                 killed(conn)
@@ -416,7 +416,7 @@ def test_an_attribute_of_a_new_mapping_is_refused_until_its_rebuild_has_ended(
             assert client.get("/users/one/leads/facets?facets=attributes.firm").status_code == 503
             assert total("attributes[source]=web") == 4
             assert printed() == ["source"]
-            # A gap that a migrate opened is called by what fills it, and nobody is sent to find its cause.
+            # A gap that a migrate opened is named after what fills it, and nobody is told to find its cause.
             ready = client.get("/health/ready")
             told = {warning["code"]: warning["message"] for warning in ready.get_json()["warnings"]}
             far = r": \d+%, about [\d.]+ \w+ left" if interrupted else ""
@@ -435,7 +435,7 @@ def test_an_attribute_of_a_new_mapping_is_refused_until_its_rebuild_has_ended(
                 rf"\nCapture      the mapping of .* is being filled{far}".removesuffix(" more"),
                 render(read_status(conn)),
             )
-        # It came while this rebuild was on its way: some leads were computed without it.
+        # It was added during this rebuild: some leads were computed without it.
         with database.connect() as own:
             migrate(own, create_source=False, mapping=default_mapping())
             during(

@@ -1,4 +1,4 @@
-"""Rebuilds of everything while writers, refreshes, readers and migrate are at work: the first build, and in place."""
+"""Rebuilds of everything beside writers, refreshes, readers and migrate: the first build, and in place."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -148,7 +148,7 @@ def test_a_first_build_goes_on_where_it_ended_and_fills_no_lead_twice(
             raise ZeroDivisionError
         if reached == "indexed":
             late.append(value(conn, "SELECT count(*) FROM projector.late_keys"))
-            # Back where the key phase has found it.
+            # It is back where the key phase found it.
             conn.execute(move, ("5", last))
 
     with at_points(end):
@@ -262,7 +262,7 @@ def test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_em
         rebuild_under_way.waits(conn)
         reader.execute("COMMIT")
         rebuild_under_way.finish()
-    # TRUNCATE is a change in the queue. ALTER TABLE is none, and the rebuild has read the rows that it wrote.
+    # TRUNCATE is a change in the queue. ALTER TABLE is not, but the rebuild has read the rows that it wrote.
     if statement.startswith("ALTER"):
         assert differences(conn) == []
     recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
@@ -402,7 +402,7 @@ def test_a_lead_that_was_missing_altogether_is_not_compared_after_its_keys(
     rebuild_now(conn)
     assert_exact(conn)
     assert compared == [("one", "4915")] * (kept != "nothing") + [("two", "4915")]
-    # A rebuild that another session has begun is gone on with here: what was missing before tells nothing of it.
+    # This continues a rebuild of another session: what was missing before says nothing about it.
     spoil(conn)
     begin_sweep(conn, REBUILD, "leads")
     rebuild_now(conn, resume=True)

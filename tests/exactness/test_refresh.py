@@ -1,4 +1,4 @@
-"""What a refresh owes: nothing lost, nothing twice, nothing rewritten that was right, and nothing read for nothing."""
+"""A refresh loses nothing, applies nothing twice, rewrites no correct row, and reads nothing needlessly."""
 
 from unittest.mock import Mock
 
@@ -40,7 +40,7 @@ HISTORY = 5_000
 
 
 def _batch(conn: Connection, size: int = 1000) -> bool:
-    """One batch of all shards; whether it left nothing."""
+    """Run one batch of all shards, and return whether it left nothing."""
     pipeline.prepare_session(conn)
     return refresh_batch(conn, SHARDS, size=size).drained
 
@@ -143,7 +143,7 @@ def test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_h
     assert conn.execute(
         "SELECT granularity, leads FROM read_model.lead_totals WHERE bucket_start = '2025-02-01Z' ORDER BY 1"
     ).fetchall() == [("day", 1), ("hour", 1)]
-    # Nobody is left in the old ones. The first contact is where it was.
+    # No lead is left in the old ones. The first contact is unchanged.
     assert value(conn, "SELECT count(*) FROM read_model.lead_totals") == 5
     assert {span: _spans(conn)[span] for span in ("new_day", "new_hour")} == {
         span: before[span] for span in ("new_day", "new_hour")
@@ -392,7 +392,7 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
         "SELECT kind, key, user_id, customer_phone FROM projector.dead_letters"
     ).fetchall() == [("reload_conversations", conversations[2], "one", "102")]
     assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'one'") == 1
-    # What comes for it meanwhile is kept for its retry.
+    # Changes of it that come meanwhile wait for its retry.
     filled.message(conversations[2], "later")
     refresh_now(conn)
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
@@ -534,7 +534,7 @@ def test_a_queue_beyond_its_limit_is_traded_for_a_rebuild(filled: Platform) -> N
     filled.message("c", "single")
     defer_changes(conn, [shard_of(conn, "c")], mass=True, size=10)
     recovery.heal(conn, progress=QUIET, queue_limit=20)
-    # What came by itself is taken as ever.
+    # Single changes are taken as always.
     assert len(waiting(conn)) == 1
     assert len(texts(conn, "one", "4915")) == 32
     refresh_now(conn)

@@ -1,4 +1,4 @@
-"""A database that was restored, upgraded or recovered claims nothing that it does not have, and is exact again.
+"""A database that was restored, upgraded or recovered claims nothing that it lacks, and becomes exact again.
 
 What an operator runs then stands in docs/your-database.md. Failover is in tests/acceptance/test_standby.py and
 test_platform_failover.py, a subscription that was made again in test_publications.py.
@@ -170,7 +170,7 @@ def test_a_rewrite_of_the_catalog_is_no_gap(filled: Platform) -> None:
 
 
 def test_a_recovery_to_a_moment_before_a_batch() -> None:
-    """Source, queue and read model go back together: what waited then waits again, and as-of is the one of then."""
+    """Source, queue and read model go back together: the changes of that time wait again, and as-of is that of then."""
     with running_server(**FAST) as server, connect(server.url()) as conn:
         migrate(conn, create_source=True)
         heal(conn)
@@ -199,7 +199,7 @@ def test_a_recovery_to_a_moment_before_a_batch() -> None:
 
 @pytest.mark.older_postgresql
 def test_an_upgrade_of_the_server_under_a_filled_queue() -> None:
-    """What waits is kept, and the triggers have another identity."""
+    """Waiting changes are kept, and the triggers have another identity."""
     older, newer = older_postgresql(), find_programs(None, find_runner(Path()), Path())
     assert older is not None
     with running_server(older, **FAST) as old:

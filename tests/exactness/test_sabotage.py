@@ -1,4 +1,4 @@
-"""Capture broken behind the projector's back, changes missed: it is noticed, healed, and only then forgotten."""
+"""If others break capture and changes are missed, the projector notices, heals, and only then forgets it."""
 
 from pathlib import Path
 

@@ -59,7 +59,7 @@ BROKEN = {
 }
 
 
-# Of the many tables of these, two changes that need the lock are too seldom of one lead.
+# With so many tables, two changes that need the lock rarely belong to one lead.
 TOO_SELDOM = {(schema, "nothing is locked") for schema in ("chaskiq", "rapidpro")}
 
 
@@ -92,7 +92,7 @@ def test_a_schedule_says_what_is_wrong_without_a_rule(
     broken: tuple[str, str],
 ) -> None:
     schema, without = broken
-    # Laid while every rule is there.
+    # The rows are laid while every rule exists.
     laid = lay_random(schema)
     database = make_database(laid.database)
     with ExitStack() as stack, database.connect() as conn:

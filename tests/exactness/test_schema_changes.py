@@ -39,7 +39,7 @@ from tests.support.server import Database, Server
 from tests.support.source import SOURCE_TABLES
 
 LEADS = 6
-"""So many rows of a table that the triggers group what they queue."""
+"""Enough rows of a table for the triggers to group what they queue."""
 
 CHANGED = {
     "boolean": "NOT coalesce({0}, false)",
@@ -427,7 +427,7 @@ def test_a_piece_from_before_a_gap_ends_before_keys_are_compared(busy: Platform,
         conn.execute("ALTER TABLE contacts ATTACH PARTITION second FOR VALUES IN ('4915')")
         assert recovery.restore_capture(other)
         with Stepped(busy.database, lambda own: recovery.heal(own, progress=QUIET)) as heal:
-            # It waits before it compares keys, or asks for late keys afterwards.
+            # It waits before it compares keys, or checks for late keys afterwards.
             doing = "SELECT query ~ 'pg_advisory_xact_lock|late_keys' FROM pg_stat_activity WHERE pid = %s"
             wait_for(lambda: value(conn, doing, heal.pid))
             taken.finish()

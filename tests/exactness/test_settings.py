@@ -64,7 +64,7 @@ LEFT_OUT = {
     ),
     "tcp_user_timeout=1": "A session ends when its client takes a millisecond to read what it was sent.",
 }  # fmt: skip
-"""What no server can run with, and why."""
+"""Values with which no server can run, and why."""
 
 # What is pinned, and what decides about triggers and plans: all at once, for the tests that everybody runs.
 KNOWN = {
@@ -168,7 +168,7 @@ class World:
     number: int = 0
 
     def differences(self, options: str) -> list[str]:
-        """Return what is not as it is without these options."""
+        """Return what differs from the same without these options."""
         self.number += 1
         ours, theirs = (self._write(database, options) for database in (self.database, self.bare))
         wrong = [f"a write: {pair}" for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
@@ -335,7 +335,7 @@ def ways_to_plan(conn: Connection) -> dict[str, tuple[str, ...]]:
 
 @contextmanager
 def without_plan_pins() -> Iterator[None]:
-    """Have both programs take the plans that they are given."""
+    """Make both programs use the plans that they are given."""
     pinned, of_api = dict(db.SETTINGS), api_connect.settings
 
     def unpinned(settings: dict[str, str]) -> dict[str, str]:

@@ -104,7 +104,7 @@ def test_a_migrate_never_turns_to_other_tables_by_itself(filled: Platform, tmp_p
     assert refused.returncode == 1
     assert "table contacts has no column company. Looked into: app" in refused.stderr
     assert value(conn, "SELECT DISTINCT schema_name FROM projector.source_tables") == "app"
-    # Only where it is told to.
+    # It reads another schema only if told to.
     for command in ("migrate --source-schema public", "refresh"):
         assert run_command(tmp_path, *command.split(), DATABASE_URL=filled.database.url).returncode == 0
     assert value(conn, "SELECT count(*) FROM read_model.leads") == 0

@@ -87,7 +87,7 @@ def typed(
 
 
 def run(conn: Connection, commands: str) -> None:
-    """Run several commands of the platform, which a connection that prepares each takes no other way."""
+    """Run several commands of the platform, which a connection that prepares statements takes only like this."""
     conn.execute(commands.encode(), prepare=False)
 
 
@@ -197,7 +197,7 @@ def test_ids_that_get_another_type_are_taken_up_by_the_next_migrate(numbered: Co
     assert_verified(conn)
 
 
-# What is missing, what says the same where it is there, and what migrate says of it.
+# What is missing, what has the same meaning if it exists, and what migrate says about it.
 MISSING = {
     "contacts and template_sends": (
         "DROP TABLE contacts, template_sends; ALTER TABLE users DROP company_name",
@@ -288,7 +288,7 @@ def test_a_column_that_a_newer_version_reads_first_may_be_missing(connection: Co
     connection.execute("ALTER TABLE contacts DROP company")
     with pytest.raises(SourceMissingError, match="contacts has no column company"):
         migrate(connection, create_source=False)
-    # As the version before left it, which did not read the column.
+    # As the previous version left it, which did not read the column.
     connection.execute("DELETE FROM projector.capture_columns WHERE column_name = 'company'")
     assert any("has no column company" in notice for notice in migrate(connection, create_source=False))
 

@@ -1,4 +1,4 @@
-"""How a lead came to its status, and what the feed of these changes tells, after each step of stories."""
+"""How a lead came to its status, and what the feed of these changes reports, after each step of stories."""
 
 import json
 from collections.abc import Iterator
@@ -167,7 +167,7 @@ class Watch:
         while True:
             status, body = self.ask(f"since={self.token}&limit=1")
             assert status == 200, body
-            # Who lost the answer gets it again.
+            # A client that lost the answer gets it again.
             assert self.ask(f"since={self.token}&limit=1")[1]["data"] == body["data"]
             for change in body["data"]:
                 told.append("!" * change["withdrawn"] + _short(change))
@@ -335,7 +335,7 @@ def test_what_is_wrong_in_the_table_is_found_healed_and_told(filled: Platform, w
 
 
 def test_what_was_withdrawn_is_told_so_before_it_is_told_again(filled: Platform, watch: Watch) -> None:
-    """As where the platform extracts again: the old extraction is no longer the latest, and then there is another."""
+    """As if the platform extracts again: the old extraction is no longer the latest, and then there is another."""
     conn = filled.conn
     for command in (
         read("b", "cold", "10:00", of="d", is_latest=True),
@@ -417,7 +417,7 @@ def test_a_token_that_is_older_than_a_withdrawn_change_is_gone(filled: Platform,
     assert value(conn, "SELECT count(*) FROM read_model.status_change_tombstones") == 0
     assert watch.follow() == ""
     assert watch.ask(f"since={old}")[0] == 410
-    # Each feed ends its own tokens alone.
+    # Each feed ends only its own tokens.
     filled.insert("conversations", conversation_id="f", agent_id=filled.agent("one"), customer_phone="77")
     refresh_now(conn)
     conn.execute("DELETE FROM conversations WHERE conversation_id = 'f'")

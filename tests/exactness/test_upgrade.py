@@ -186,7 +186,7 @@ def test_a_look_that_begins_while_views_are_replaced_does_not_stop_the_migrate(
 
     monkeypatch.setattr(install, "functions", read_beside)
     monkeypatch.setattr(install, "TABLE_PATIENCE_SECONDS", 0.0)
-    # Who connects while a migrate is under way would wait himself.
+    # A session that connects during a migrate would wait itself.
     with Stepped(platform.database, look_then) as looking:
         migrate_now(platform.database)
         assert looking.finish() is None
@@ -238,7 +238,7 @@ def test_the_order_of_columns_does_not_matter(platform: Platform, table: str, co
     "other",
     [
         "UPDATE projector.settings SET value = %s || '-next' WHERE name = 'installed_version'",
-        # As the installations have it that noted the projection version alone.
+        # As in installations that noted only the projection version.
         "DELETE FROM projector.settings WHERE name = 'installed_version' AND %s <> ''",
     ],
 )

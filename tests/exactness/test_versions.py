@@ -1,4 +1,4 @@
-"""A version of a tenant stands for exactly one state of its rows: whoever sees it again has missed nothing."""
+"""A version of a tenant stands for exactly one state of its rows: a client that sees it again has missed nothing."""
 
 from collections.abc import Callable
 from itertools import takewhile
@@ -107,7 +107,7 @@ def test_a_first_build_moves_the_versions_that_were(filled: Platform) -> None:
 
 
 def test_who_listens_is_told_of_each_version_that_moves(filled: Platform) -> None:
-    """And of no other, so that nobody asks while nothing changes."""
+    """They are notified of nothing else, so that they do not ask while nothing changes."""
     with filled.database.connect() as listener:
         listener.execute("LISTEN leads")
 

@@ -174,7 +174,7 @@ WINDOWS = {
     "0.0015 seconds": timedelta(milliseconds=1),
     "7 days": timedelta(days=7),
     "366 days": timedelta(days=366),
-    # Thirty days, whichever months they would be.
+    # Thirty days, whatever the months.
     "1 month": timedelta(days=30),
     "366 days 1 second": None,
     "400 days": None,
