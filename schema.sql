@@ -254,7 +254,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_tombstones (
 -- Usage: the change feed.
 CREATE INDEX IF NOT EXISTS lead_tombstones_by_version
     ON read_model.lead_tombstones (user_id, version, customer_phone);
--- Usage: the old ones.
+-- Usage: the deletion of old tombstones.
 CREATE INDEX IF NOT EXISTS lead_tombstones_by_deleted_at
     ON read_model.lead_tombstones (deleted_at);
 
@@ -311,7 +311,7 @@ CREATE TABLE IF NOT EXISTS read_model.status_change_tombstones (
 -- Usage: the feed of changes of status.
 CREATE INDEX IF NOT EXISTS status_change_tombstones_by_version
     ON read_model.status_change_tombstones (user_id, version, customer_phone, changed_at);
--- Usage: the old ones.
+-- Usage: the deletion of old tombstones.
 CREATE INDEX IF NOT EXISTS status_change_tombstones_by_deleted_at
     ON read_model.status_change_tombstones (deleted_at);
 

@@ -279,9 +279,7 @@ class Model:
     # Mass changes.
 
     def _sort(self, state: State, session: int, work: Work) -> State:
-        """Find the leads of the taken changes, after the end of batches that may be moving the conversation or adding
-        it.
-        """
+        """Find the leads of the taken changes, once the batches that may move or add the conversation have ended."""
         tenants = self.tenants_of({state.key})
         rule = "a key that is known may be moved" if tenants else "a key that is not known may be brought in"
         holders = [n for tenant in tenants or (1, 2) for n in state.holders(tenant)]
