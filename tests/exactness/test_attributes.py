@@ -380,7 +380,8 @@ MOST = 65_000
 
 
 @pytest.mark.processor_time
-def test_twice_as_much_json_takes_twice_as_long(platform: Connection) -> None:
+@pytest.mark.parametrize("most", [MOST])
+def test_twice_as_much_json_takes_twice_as_long(platform: Connection, most: int) -> None:
     create(platform, extra="json")
     install(platform, mapping(contacts="$.extra AS attributes"))
     ran = Path(f"/proc/{platform.info.backend_pid}/schedstat")
@@ -390,13 +391,14 @@ def test_twice_as_much_json_takes_twice_as_long(platform: Connection) -> None:
         value(platform, "SELECT length(projector.read_json(%s)::text)", text)
         return int(ran.read_text().split()[0]) - before
 
-    ratios = {}
     for kind, make in HOSTILE.items():
+        turns: list[list[int]] = []
         # The best of several turns counts, because other work of the machine slows some of them.
-        turns = [[nanoseconds(make(size)) for size in (MOST // 2, MOST)] for _ in range(7)]
-        half, whole = map(min, zip(*turns, strict=True))
-        ratios[kind] = whole / half
-    assert {kind: ratio for kind, ratio in ratios.items() if ratio > 2.6} == {}
+        while not turns or (ratio > 2.6 and len(turns) < 7):
+            turns.append([nanoseconds(make(size)) for size in (most // 2, most)])
+            half, whole = map(min, zip(*turns, strict=True))
+            ratio = whole / half
+        assert ratio <= 2.6, kind
 
 
 @pytest.mark.parametrize("size", [MOST, 300_000])
