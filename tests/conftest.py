@@ -112,6 +112,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     # They live as long as the session: no test pays for a look at them.
     gc.freeze()
+    # The states of a model and the rows of an oracle are many as well.
+    gc.set_threshold(100_000)
     gc.enable()
 
 
