@@ -10,7 +10,7 @@ by taking fewer and fewer keys. A key whose lead cannot be looked up is set asid
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -155,11 +155,20 @@ class LateKeys:
 
     After a piece has failed, it takes half as many keys of that tenant alone, until a single key fails. That key
     becomes a dead letter; with `strict` its error is raised, and nothing is set aside.
+
+    Only the tenants `served` have leads already, so the pieces of others are large; None stands for all tenants.
     """
 
-    def __init__(self, *, strict: bool = False, piece_seconds: float = PIECE_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        strict: bool = False,
+        piece_seconds: float = PIECE_SECONDS,
+        served: Collection[str] | None = None,
+    ) -> None:
         self._strict = strict
         self._piece_seconds = piece_seconds
+        self._served = served
         self.may_be_late = True
         """Whether a tenant may be late."""
         self.may_fail = False
@@ -265,12 +274,13 @@ class LateKeys:
         """Take keys of the tenant, and of the tenants after it up to one whose keys have failed."""
         staging.clear(conn)
         limit = self._limits.get(self._tenant)
-        failing = [tenant for tenant in self._limits if tenant > self._tenant]
+        stops = {*self._limits, *(() if self._is_served() else self._served or ())}
+        before = min((tenant for tenant in stops if tenant > self._tenant), default=None)
         parameters = {
             "user_id": self._tenant,
             "customer_phone": self._phones.get(self._tenant, ""),
-            "before": min(failing, default=None) if limit is None else _next(self._tenant),
-            "size": limit or self._size,
+            "before": before if limit is None else _next(self._tenant),
+            "size": limit or (self._size if self._is_served() else LARGEST_PIECE),
         }
         taken = rows.only_row(conn, TakenLateKeys, statement("refresh/1_take/70_take_late_keys"), parameters)
         self._taken = taken.changes
@@ -280,13 +290,16 @@ class LateKeys:
         self._staged = conn.execute(query("core", "read_taken_keys")).fetchall() if taken.changes == 1 else []
         return taken
 
+    def _is_served(self) -> bool:
+        return self._served is None or self._tenant in self._served
+
     def _adapt(self, seconds: float) -> None:
         """Take twice as many keys of a tenant that has failed, or else as many as the intended time allows."""
         limit = self._limits.pop(self._tenant, None)
         if limit is not None:
             if limit * 2 < self._size:
                 self._limits[self._tenant] = limit * 2
-        elif self._taken >= self._size:
+        elif self._taken >= self._size and self._is_served():
             size = self._size * min(max(self._piece_seconds / seconds, 0.5), 2.0)
             self._size = min(max(int(size), SMALLEST_PIECE), LARGEST_PIECE)
 

@@ -90,9 +90,10 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Prog
     with conn.transaction():
         locks.own_queue(conn)
     read_source(conn, lambda: _queue_wrong_keys(conn, tenants))
-    # Where capture is not intact, what waits in the queue is left to a refresh.
-    with suppress(CaptureGapError):
-        defer_mass_changes(conn)
+    if tenants is not None:
+        # Where capture is not intact, what waits in the queue is left to a refresh.
+        with suppress(CaptureGapError):
+            defer_mass_changes(conn)
     messages = 0
 
     def note(done: Batch) -> None:
@@ -103,7 +104,8 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Prog
     waiting = rows.value(conn, query("core", "count_changes"), {"bound": None})
     if waiting:
         progress.start("late keys", waiting, "keys")
-    LateKeys(strict=True, piece_seconds=KEYS_SECONDS).take_all(conn, note)
+    served = rows.values(conn, query("sweep", "find_served_tenants"))
+    LateKeys(strict=True, piece_seconds=KEYS_SECONDS, served=served).take_all(conn, note)
     return messages
 
 

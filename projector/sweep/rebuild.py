@@ -49,6 +49,9 @@ from projector.sweep.run_log import Run, logged_run, read_clock
 VACUUM_ABOVE_LEADS = 20_000
 """Pieces that wrote more leads are followed by a vacuum, so that the next ones find room in the tables."""
 
+SETTLED_AT_ONCE = 10_000
+"""Changes that are deleted from the queue in one transaction, while no refresh takes any."""
+
 
 def rebuild(
     conn: Connection,
@@ -101,12 +104,12 @@ def _sweep(
     """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
     fills = tenants is None and not is_built(conn)
     mode = Fill(conn) if fills else _InPlace(conn, tenants, progress)
-    position, unknown = pieces.Position(read_clock(conn)), []
+    position, queued = pieces.Position(read_clock(conn)), []
     if tenants is None:
         stored = pieces.read_position(conn, pieces.REBUILD) if resume else None
         if stored is None:
-            # They wait since before it begins, and it computes everything again.
-            unknown = rows.values(conn, query("sweep", "find_unknown_changes"))
+            # All source rows that these changes are about are read by later statements.
+            queued = rows.values(conn, query("sweep", "read_queued_changes"))
             conn.execute(query("sweep", "note_rebuild_done"), {"more": None})
         position = stored or mode.begin()
     with ExitStack() as entered:
@@ -120,7 +123,7 @@ def _sweep(
             # A dead letter is retried, not deleted: batches dropped changes of its key.
             retry_all_dead_letters(conn)
             _note_built(conn, position)
-            conn.execute(query("sweep", "drop_unknown_changes"), {"change_ids": unknown})
+            _settle(conn, queued)
         drift.end_all(conn, tenants, position.started_at, outcome="rebuilt")
         progress.finish()
         # Not every key that was compared makes a lead.
@@ -221,6 +224,15 @@ def _note_built(conn: Connection, position: pieces.Position) -> None:
         freshness = {"since": position.started_at, "shards": len(locks.SHARDS)}
         conn.execute(query("sweep", "begin_freshness"), freshness)
         pieces.forget_sweep(conn, pieces.REBUILD)
+
+
+def _settle(conn: Connection, change_ids: Sequence[int]) -> None:
+    """Delete these changes, which everything that was built contains. One with a lower id may have come later."""
+    for start in range(0, len(change_ids), SETTLED_AT_ONCE):
+        with conn.transaction():
+            locks.own_queue(conn)
+            some = list(change_ids[start : start + SETTLED_AT_ONCE])
+            conn.execute(query("sweep", "settle_changes"), {"change_ids": some})
 
 
 def _stop(conn: Connection, lead: LeadKey, error: psycopg.Error) -> NoReturn:

@@ -177,6 +177,12 @@ LEFT JOIN missing_leads AS m ON m.user_id = l.user_id AND m.customer_phone = l.c
 WHERE m.user_id IS NULL
 ORDER BY l.place;
 
+-- name: find_served_tenants
+-- Returns the tenants with late keys of which the key table has a key.
+SELECT late.user_id
+FROM (SELECT DISTINCT l.user_id FROM projector.late_keys AS l) AS late
+WHERE EXISTS (SELECT FROM projector.source_keys AS k WHERE k.user_id = late.user_id);
+
 -- name: sample_leads
 -- Returns user_id and customer_phone of at most so many leads of the key table and of the read model, chosen at random.
 -- Parameters: size; tenants, null for all.
@@ -473,15 +479,15 @@ WHERE ctid = any(
     )
 );
 
--- name: find_unknown_changes
--- Returns the changes that were put aside, because this version does not know their kind.
+-- name: read_queued_changes
 SELECT c.change_id
-FROM projector.changes AS c
-WHERE c.shard >= 10;
+FROM projector.changes AS c;
 
--- name: drop_unknown_changes
+-- name: settle_changes
+-- Deletes these changes from the queue, which the caller owns: a rebuild of everything has read all source rows since
+-- they were committed.
 DELETE FROM projector.changes
-WHERE shard >= 10 AND change_id = any(%(change_ids)s::bigint[]);
+WHERE change_id = any(%(change_ids)s::bigint[]);
 
 -- name: count_mass_changes
 -- Returns how many mass changes and late keys wait, counted up to a bound: these a rebuild can replace.

@@ -56,9 +56,9 @@ class Size:
     shared: int = 250
     deep: int = 24_000
     projectors: tuple[int, ...] = (1, 2, 4)
-    # Leads that a mass change concerns while projectors run, and those that a rebuild goes over.
+    # Leads that a mass change concerns while projectors run, and those that rebuilds go over.
     mass: int = 15_000
-    swept: int = 50_000
+    swept: tuple[int, ...] = (15_000, 100_000)
     # Whether commits wait for the disk, as those of a platform do.
     durable: bool = True
 
@@ -74,10 +74,10 @@ SIZES = {
         # It says nothing about speed.
         Size(
             "smoke", 600, 300, 100, 3, 500, 1, 2, 0.02, visible=1.0, viewers=20, shared=3, deep=400,
-            projectors=(1, 2), mass=60, swept=120, durable=False,
+            projectors=(1, 2), mass=60, swept=(120,), durable=False,
         ),
         Size("default", 100_000, 10_000, 1_000, 5, 100_000, 5, 15, 1.0),
-        Size("large", 1_000_000, 10_000, 1_000, 5, 100_000, 5, 15, 2.0, swept=200_000),
+        Size("large", 1_000_000, 10_000, 1_000, 5, 100_000, 5, 15, 2.0, swept=(200_000,)),
     )
 }  # fmt: skip
 
@@ -215,6 +215,14 @@ def build(conn: Connection) -> None:
     rebuild(conn, tenants=None, progress=QUIET)
 
 
+def refresh(conn: Connection) -> None:
+    """Make batches until nothing waits, as the scheduler does."""
+    drain, done, mass = Drain(DEFAULT_BATCH), Batch((), 0), None
+    while mass is not None or not done.drained:
+        done = drain.take_singles(conn, locks.SHARDS)
+        mass = drain.take_mass(conn, locks.SHARDS, done)
+
+
 @contextmanager
 def projector(database: Database, *arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Start `python -m projector`, `run` unless arguments are given, and end it at the end."""
@@ -270,11 +278,7 @@ class Stale:
             cursor.executemany(change.encode(), [(conversation_id,) for conversation_id in conversation_ids])
 
     def refresh(self) -> None:
-        """Make batches until nothing waits, as the scheduler does."""
-        drain, done, mass = Drain(DEFAULT_BATCH), Batch((), 0), None
-        while mass is not None or not done.drained:
-            done = drain.take_singles(self.refresher, locks.SHARDS)
-            mass = drain.take_mass(self.refresher, locks.SHARDS, done)
+        refresh(self.refresher)
 
     def milliseconds(
         self, leads: int, times: int = 1, change: str = MESSAGE, conversation_id: str = ""

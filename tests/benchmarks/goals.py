@@ -97,6 +97,8 @@ _GOALS = (
     Goal("rebuild_failures", "no failed read during a rebuild in place", "reads"),
     Goal("rebuild_waits", "no reader waits for a lock longer than 50 ms during a rebuild in place", "reads"),
     Goal("mass_import", "import into a live model ≤ 2 × a first build of the same leads"),
+    Goal("mass_missing", "rebuild where all leads are missing ≤ 1.3 × a first build"),
+    Goal("mass_settled", "refresh after it ≤ 0.2 × a first build"),
     Goal("mass_sweep", "rebuild where leads are missing ≤ 2 × a first build"),
     Goal("mass_differs", "rebuild where all leads differ ≤ 3 × a first build"),
     Goal("mass_wal", "WAL of a rebuild ≤ 1.3 × of a first build, without that of indexes"),

@@ -15,8 +15,8 @@ from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.sweep import statistics
 from tests.benchmarks import tables
-from tests.benchmarks.core import Row, once, part, repeating
-from tests.benchmarks.fixtures import PATIENCE, Bench, Database, build
+from tests.benchmarks.core import Row, once, part, repeating, seconds
+from tests.benchmarks.fixtures import PATIENCE, Bench, Database, build, refresh
 from tests.benchmarks.projectors import Queue, running
 from tests.benchmarks.tables import Cost
 from tests.support.running import value, wait_for
@@ -173,7 +173,9 @@ def measure(bench: Bench) -> Iterator[Row]:
         # A round says nothing about speed, and each change takes a while.
         yield from _live(bench, CHANGES if bench.size.rounds > 1 else CHANGES[1::9])
         with bench.no_autovacuum():
-            yield from _sweeps(bench)
+            for leads in bench.size.swept:
+                bench.say(f"  Rebuilds of {leads:,} leads ...")
+                yield from _sweeps(bench, leads)
 
 
 def _live(bench: Bench, changes: Sequence[Change]) -> Iterator[Row]:
@@ -373,14 +375,12 @@ _MISSING = ";".join(
 )
 
 
-def _sweeps(bench: Bench) -> Iterator[Row]:
+def _sweeps(bench: Bench, leads: int) -> Iterator[Row]:
     """Return the rows of rebuilds of a read model that lacks leads, or has other ones."""
-    leads = bench.size.swept
-    with _made(bench, "swept") as (_, conn, other):
+    with _made(bench, f"swept {leads}") as (_, conn, other):
         build(conn)
         for tenant in ("mass", "other"):
             _load(other, tenant, 1, 1, leads // 2)
-        other.execute("DELETE FROM projector.changes")
         other.execute(
             "VACUUM ANALYZE projector.changes, conversations, messages, extractions, contacts, agents"
         )
@@ -393,15 +393,27 @@ def _sweeps(bench: Bench) -> Iterator[Row]:
             return cost
 
         costs = {"100 % missing": rebuild()}
+        refreshed = seconds(lambda: refresh(conn))
         first = _first_build(bench, conn, other)
-        for share in (0, 1, 50):
+        for share in (0, 1, 10, 50):
             other.execute(_MISSING.format(share=share).encode(), prepare=False)
             statistics.heal(conn, None)
             tables.right(other)
             costs[f"{share} % missing"] = rebuild()
         tables.every_document_differs(other)
         costs["100 % different"] = rebuild()
+    baseline = ("a first build", first)
+    goals = {"100 % missing": "mass_missing", "100 % different": "mass_differs"}
     for what, cost in costs.items():
-        goal = "mass_differs" if "different" in what else "mass_sweep"
-        title, baseline = f"rebuild of {leads:,} leads, {what}", ("a first build", first)
-        yield from _rows(title, cost, baseline, (goal, "mass_wal"))
+        title = f"rebuild of {leads:,} leads, {what}"
+        yield from _rows(title, cost, baseline, (goals.get(what, "mass_sweep"), "mass_wal"))
+        if what == "100 % missing":
+            name, built = baseline
+            yield Row(
+                f"refresh after it, {leads:,} leads",
+                "s",
+                once(refreshed),
+                name,
+                once(built.seconds),
+                "mass_settled",
+            )

@@ -50,7 +50,7 @@ from projector.core.batch import own_shards, recompute
 from projector.core.late import LateKeys
 from projector.core.pipeline import BatchResult
 from projector.database import connect as db
-from projector.database import locks, retry, source_names, sql
+from projector.database import locks, retry, rows, source_names, sql
 from projector.database.rows import Connection
 from projector.database.schema import ROOT
 from projector.database.sql import file_text
@@ -355,6 +355,13 @@ def _pass_over_mass_changes(
 
 
 TAKE_AND_RECOMPUTE = batch._take_and_recompute  # noqa: SLF001
+
+
+def _settle_all(conn: Connection, _: Sequence[int]) -> None:
+    SETTLE(conn, rows.values(conn, sql.query("sweep", "read_queued_changes")))
+
+
+SETTLE = rebuild._settle  # noqa: SLF001
 
 
 def _stop_for_ever(bench: Bench) -> None:
@@ -668,6 +675,10 @@ MUTANTS = {
     "keys are compared beside a piece that read them before a gap": _patch(locks, "own_queue", lambda _: None),
     "a lead of which rows are stored is not compared after its keys":
         _text("WHERE m.user_id = l.user_id", "WHERE false", kept="read_model.lead_messages"),
+    "changes are settled up to the newest that waited":
+        _text("WHERE change_id = any(%(change_ids)s::bigint[])",
+            "WHERE change_id <= (SELECT max(id) FROM unnest(%(change_ids)s::bigint[]) AS one (id))"),
+    "what waits at the end of a rebuild is settled": _patch(rebuild, "_settle", _settle_all),
     "an interrupted rebuild is resumed by another projection version":
         _text("AND p.version = %(version)s", "AND %(version)s::text IS NOT NULL"),
     "a rebuild goes on writing when another projection version has migrated":

@@ -200,6 +200,28 @@ def test_what_is_refreshed_between_the_comparison_and_the_writing_is_not_overwri
     assert_exact(conn)
 
 
+def test_a_rebuild_settles_the_changes_that_waited_before_it_and_no_other(
+    filled: Platform, database: Database, reader: Connection
+) -> None:
+    """A transaction that begins before it and commits in its midst has the lowest id of all."""
+    conn = filled.conn
+    one, two = (_conversation(conn, tenant) for tenant in ("one", "two"))
+    insert = "INSERT INTO messages (message_id, conversation_id, text) VALUES ('early', %s, 'early')"
+    reader.execute("BEGIN")
+    reader.execute(insert, [one])
+    filled.message(two, "waited")
+    conn.execute("UPDATE agents SET name = 'Renamed'")
+    with rebuilding(database, "compared") as rebuild_under_way:
+        reader.execute("COMMIT")
+        filled.message(two, "during")
+        rebuild_under_way.finish()
+    assert waiting(conn) == [("messages", [one]), ("messages", [two])]
+    assert "waited" in texts(conn, "two", "4915")
+    refresh_now(conn)
+    assert texts(conn, "one", "4915") == ["before", "early"]
+    assert_exact(conn)
+
+
 @cases(("how", "statement"), [*product(HOW, MASS_CHANGES)])
 def test_a_mass_change_during_a_rebuild_is_not_lost(
     filled: Platform, database: Database, how: str, statement: str

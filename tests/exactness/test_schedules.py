@@ -59,15 +59,15 @@ BROKEN = {
 }
 
 
-# With so many tables, two changes that need the lock rarely belong to one lead.
-TOO_SELDOM = {(schema, "nothing is locked") for schema in ("chaskiq", "rapidpro")}
+# With so many tables, two changes that need the lock rarely belong to one lead; where they do, most insert
+# the same message, collide and are retried.
+TOO_SELDOM = {(schema, "nothing is locked") for schema in ("libredesk", "chaskiq", "rapidpro")}
 
 
 # The first seed and schedule whose changes show it, where these are many.
 SHOWN_BY = {
     ("reference", "nothing is locked"): (5, 1),
     ("chatwoot", "nothing is locked"): (11, 1),
-    ("libredesk", "nothing is locked"): (17, 10),
 }
 
 

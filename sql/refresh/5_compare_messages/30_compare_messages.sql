@@ -32,7 +32,10 @@ SELECT
     array_remove(
         ARRAY[
             CASE WHEN bool_or(d.conversation_id IS NULL) THEN 'messages_gone' END,
-            CASE WHEN bool_or(d.conversation_id IS NOT NULL) THEN 'messages_differ' END,
+            CASE WHEN bool_or(d.old_conversation_id IS NULL) THEN 'messages_come' END,
+            CASE
+                WHEN bool_or(d.conversation_id IS NOT NULL AND d.old_conversation_id IS NOT NULL) THEN 'messages_change'
+            END,
             CASE WHEN bool_or(d.moves) THEN 'messages_move' END,
             CASE WHEN bool_or(d.moves AND d.old_conversation_id IS NOT NULL) THEN 'messages_leave' END,
             CASE WHEN EXISTS (SELECT FROM lead_invalidations AS i WHERE i.reload_profile) THEN 'profiles_stale' END
