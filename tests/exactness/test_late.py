@@ -228,13 +228,15 @@ def test_what_a_batch_did_not_take_holds_freshness_back(crowded: Platform) -> No
     assert_exact(conn)
 
 
-def test_only_the_tenants_that_have_leads_are_taken_in_small_pieces(crowded: Platform) -> None:
+def test_only_the_tenants_that_have_leads_are_taken_in_small_pieces(
+    crowded: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     conn = crowded.conn
     edit(conn, *TENANTS)
     defer_all(conn)
     late, keys = LateKeys(served=["three"]), list[int]()
-    late._size = 50  # noqa: SLF001
-    late._adapt = lambda _: None  # type: ignore[method-assign]  # noqa: SLF001
+    monkeypatch.setattr(late, "_size", 50)
+    monkeypatch.setattr(late, "_adapt", lambda _: None)
     late.take_all(conn, lambda done: keys.append(done.keys))
     # Tenants take turns.
     assert keys == [MANY, 50, MANY, 50, MANY - 100]
