@@ -169,16 +169,17 @@ CROSS JOIN (
 -- gone scheduler is lost unless a later one, or cron, has taken over. `none_runs` says that certainly none runs: a lost
 -- host may leave idle sessions behind, and a scheduler that is not noted, such as one of another version, shows by its
 -- session.
+--
+-- `refreshed_age` is how long ago a refresh ended: freshness notes the clock once a second, the run log each refresh
+-- that found work. A scheduler that has just begun, or whose server has, is given time. `refresh_allowed` is three
+-- pauses of the refresh and 15 seconds, which is half as much again as what makes the data late; `silent` are the
+-- schedulers that run and have noted nothing for so long.
 WITH known AS (
     SELECT
         s.began_at,
-        s.ended_at,
-        s.ended_at IS NULL AND (
-            silent.seconds >= %(silent)s
-            OR NOT lock.is_held
-            AND NOT silent.seconds BETWEEN 0 AND %(reconnecting)s
-            AND s.beat_at > pg_postmaster_start_time()
-        ) AS is_gone,
+        s.ended_at IS NULL AND gone.is_it AS is_gone,
+        s.ended_at IS NULL AND NOT gone.is_it AS is_running,
+        silent.seconds AS silent_seconds,
         to_json(printed) AS printed
     FROM projector.schedulers AS s
     CROSS JOIN LATERAL (
@@ -195,6 +196,13 @@ WITH known AS (
                 AND l.objsubid = 2
         ) AS is_held
     ) AS lock
+    CROSS JOIN LATERAL (
+        SELECT
+            silent.seconds >= %(silent)s
+            OR NOT lock.is_held
+            AND NOT silent.seconds BETWEEN 0 AND %(reconnecting)s
+            AND s.beat_at > pg_postmaster_start_time() AS is_it
+    ) AS gone
     CROSS JOIN LATERAL (SELECT s.host, s.pid, s.began_at, s.beat_at, s.ended_at, lock.is_held) AS printed
 ),
 
@@ -212,7 +220,17 @@ cron AS (
 )
 
 SELECT
+    (SELECT count(*) FROM known AS k WHERE k.is_running) AS running,
     seen.sessions,
+    refreshed.age AS refreshed_age,
+    refreshed.allowed AS refresh_allowed,
+    ARRAY(SELECT k.printed FROM known AS k WHERE k.is_running ORDER BY k.began_at DESC) AS present,
+    ARRAY(
+        SELECT k.printed
+        FROM known AS k
+        WHERE k.is_running AND k.silent_seconds > refreshed.allowed
+        ORDER BY k.began_at DESC
+    ) AS silent,
     ARRAY(
         SELECT k.printed
         FROM known AS k
@@ -224,7 +242,7 @@ SELECT
     (SELECT c.late_after_seconds FROM cron AS c) AS cron_late_after_seconds,
     seen.is_all AS all_seen,
     EXISTS (SELECT FROM known) AS is_known,
-    NOT EXISTS (SELECT FROM known AS k WHERE NOT k.is_gone AND k.ended_at IS NULL)
+    NOT EXISTS (SELECT FROM known AS k WHERE k.is_running)
     AND (EXISTS (SELECT FROM known AS k WHERE k.is_gone) OR (seen.sessions = 0 AND seen.is_all)) AS none_runs
 FROM (
     SELECT
@@ -232,7 +250,21 @@ FROM (
         bool_and(a.application_name IS NOT NULL) AS is_all
     FROM pg_catalog.pg_stat_activity AS a
     WHERE a.datname = current_database()
-) AS seen;
+) AS seen
+CROSS JOIN (
+    SELECT
+        1.5 * coalesce(p.late_after_seconds, 10)::numeric AS allowed,
+        extract(
+            EPOCH FROM clock_timestamp() - greatest(
+                f.newest_clock,
+                (SELECT r.finished_at FROM projector.runs AS r WHERE r.kind = 'refresh' ORDER BY r.run_id DESC LIMIT 1),
+                (SELECT max(k.began_at) FROM known AS k WHERE k.is_running),
+                pg_postmaster_start_time()
+            )
+        ) AS age
+    FROM read_model.projection AS p
+    LEFT JOIN read_model.freshness AS f ON true
+) AS refreshed;
 
 -- name: rebuild
 -- Whether a rebuild runs, as its lock shows, and its run; the last run of each kind; and the other sessions that hold

@@ -56,6 +56,7 @@ CASES = {
         shown={DURATION: "1m 30s"},
     ),
     "LeadsProjectorLost": of("leads_projector_lost_schedulers", "1x60", "0x60", shown={VALUE: "1"}),
+    "LeadsProjectorSilent": of("leads_projector_silent_schedulers", "1x60", "0x60", shown={VALUE: "1"}),
     "LeadsTenantLate": of(
         "leads_api_late_data_age_seconds", "3900x60", "3000x60", shown={DURATION: "1h 5m 0s"}
     ),

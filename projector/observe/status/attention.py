@@ -53,7 +53,7 @@ def _unattended(status: Document) -> str | None:
     """Return that nothing keeps the read model up to date, and what would; None where something does, or may."""
     schedulers = status["schedulers"]
     if not schedulers["none_runs"]:
-        return None
+        return _not_refreshed(status)
     if schedulers["lost"]:
         return (
             f"No scheduler is running: {words.lost(schedulers['lost'][0])}. Start it again: `systemctl start"
@@ -73,6 +73,35 @@ def _unattended(status: Document) -> str | None:
         f" ended every {words.age(cron['distance'])} before. See whether cron runs, whether its entry is there"
         " (`crontab -l`), and what the command in it printed, or run `python -m projector refresh` by hand."
     )
+
+
+def _not_refreshed(status: Document) -> str | None:
+    """Return that a scheduler is connected, but no refresh ends."""
+    schedulers, projection = status["schedulers"], status["projection"]
+    age, silent = schedulers["refreshed_age"], schedulers["silent"]
+    # One that was stopped in the middle of a batch keeps its changes from the others, which look at the queue in vain.
+    if silent and projection["as_of_age"] is not None:
+        age = max(age, projection["as_of_age"])
+    if age <= schedulers["refresh_allowed"] or not schedulers["present"] or _is_paused(status):
+        return None
+    scheduler = (silent or schedulers["present"])[0]
+    advice = (
+        words.wake(scheduler)
+        if silent
+        else "its log and pg_stat_activity say what it waits for. If neither does, start it again"
+    )
+    return (
+        f"The projector on {scheduler['host']} (pid {scheduler['pid']}) has not refreshed for {words.age(age)}:"
+        f" {advice}, with `systemctl restart leads-projector` or `docker compose restart projector`."
+    )
+
+
+def _is_paused(status: Document) -> bool:
+    """Return whether refreshes wait for the first build, a rebuild, an erasure or `migrate`, or for an operator."""
+    rebuild = status["rebuild"]
+    is_migrating = any("migrate" in holder["purposes"] for holder in rebuild["lock_holders"])
+    is_off = status["capture"]["state"] == "off"
+    return status["projection"]["built_at"] is None or rebuild["state"] == "running" or is_migrating or is_off
 
 
 def _never_refreshed(status: Document) -> str | None:
@@ -179,7 +208,7 @@ def _attention_to_queue(status: Document) -> Iterator[str]:
         return
     schedulers = status["schedulers"]
     is_by_cron = schedulers["cron"] is not None
-    is_refreshed = not schedulers["none_runs"] or (is_by_cron and _unattended(status) is None)
+    is_refreshed = _unattended(status) is None and (is_by_cron or not schedulers["none_runs"])
     most = schedulers["cron_late_after_seconds"] if is_by_cron else _LAGGING_SECONDS
     # Where the refresh fails, that says what keeps the change.
     if is_refreshed and lag > most and _failure_of_refresh(status) is None:
@@ -263,7 +292,7 @@ def _attention_to_verify(status: Document) -> Iterator[str]:
             f"The scheduler cannot go on with its verify: {words.short(present['failure'])}. It tries again by itself;"
             " run `verify --all` to see whether that fails too."
         )
-    elif status["schedulers"]["sessions"] and present["age"] > _LATE_ROUNDS * present["days"] * 86_400:
+    elif status["schedulers"]["running"] and present["age"] > _LATE_ROUNDS * present["days"] * 86_400:
         days = f"{present['days']:g} {'day' if present['days'] == 1 else 'days'}"
         yield (
             f"The verify of everything has begun {words.age(present['age'])} ago, and should take"

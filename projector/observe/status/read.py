@@ -88,7 +88,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
         }
         warnings = find_warnings(conn, tables, source) if with_sizes else ()
         document["warnings"] = [
-            *words.lost_beside_others(document["schedulers"]),
+            *words.missed_beside_others(document["schedulers"]),
             *(fact.text for fact in warnings),
         ]
         _add_other_servers(conn, document)

@@ -47,9 +47,10 @@ def schedulers(found: Group) -> str:
     if found["none_runs"]:
         cron = found["cron"]
         return "none connected" if cron is None else f"none; `refresh` each {age(cron['distance'])}"
-    if found["sessions"]:
-        return f"running, {counted(found['sessions'], 'session')}"
-    return "running" if found["is_known"] else "cannot be seen by this database user"
+    if found["running"]:
+        silent = f", of which {len(found['silent'])} without a sign" if found["silent"] else ""
+        return f"running, {counted(found['running'], 'projector')}{silent}"
+    return "running" if found["is_known"] or found["sessions"] else "cannot be seen by this database user"
 
 
 def lost(scheduler: Group) -> str:
@@ -60,10 +61,31 @@ def lost(scheduler: Group) -> str:
     return f"{named} ended without notice at about {moment(scheduler['beat_at'])}"
 
 
-def lost_beside_others(found: Group) -> list[str]:
-    """Return a sentence for each scheduler that is gone while others run."""
-    gone = [] if found["none_runs"] else found["lost"]
-    return [f"Another scheduler goes on, but {lost(scheduler)}: start it again." for scheduler in gone]
+def missed_beside_others(found: Group) -> list[str]:
+    """Return a sentence for each scheduler that is gone or gives no sign while others run."""
+    if found["none_runs"]:
+        return []
+    silent = found["silent"] if found["running"] > len(found["silent"]) else []
+    return [
+        *(
+            f"Another scheduler goes on, but {lost(scheduler)}: start it again."
+            for scheduler in found["lost"]
+        ),
+        *(
+            f"Another scheduler goes on, but the projector on {scheduler['host']} (pid {scheduler['pid']}) gave its"
+            f" last sign at {moment(scheduler['beat_at'])}: {wake(scheduler)}."
+            for scheduler in silent
+        ),
+    ]
+
+
+def wake(scheduler: Group) -> str:
+    """Return what to do about a scheduler whose process gives no sign, as a clause."""
+    return (
+        "its process is stopped, or its machine is suspended or overloaded. There, `ps -o stat= -p"
+        f" {scheduler['pid']}` prints T for a process that is stopped, and `kill -CONT {scheduler['pid']}` lets it go"
+        " on; else start it again"
+    )
 
 
 def moment(time: datetime) -> str:

@@ -84,7 +84,7 @@ def test_a_queue_that_nobody_takes_needs_a_person(built: Connection) -> None:
     status = read_status(built)
     long_ago = changed(status, {"projection.as_of_age": 3600.0})
     assert "no scheduler is connected" in one_sentence(long_ago)
-    running = changed(long_ago, {"schedulers.sessions": 2, "schedulers.none_runs": False})
+    running = changed(long_ago, {"schedulers.running": 2, "schedulers.none_runs": False})
     assert find_attention(running) == []
     lagging = changed(running, {"queue.lag": 3600.0})
     assert "has waited for 60 min" in one_sentence(lagging)
@@ -111,7 +111,7 @@ def test_a_run_that_ended_badly_needs_a_person(status: Document) -> None:
 
 
 def test_a_verify_that_goes_round_too_slowly_needs_a_person(status: Document) -> None:
-    status = changed(status, {"schedulers.sessions": 2, "schedulers.none_runs": False})
+    status = changed(status, {"schedulers.running": 2, "schedulers.none_runs": False})
     late = {**ROUND, "age": 3 * 86400.0}
     told = one_sentence(changed(status, {"verify.round": late}))
     assert "has begun 3 d ago, and should take 1 day" in told
@@ -122,7 +122,7 @@ def test_a_verify_that_goes_round_too_slowly_needs_a_person(status: Document) ->
         changed(status, {"verify.round": failing})
     )
     # Without a scheduler, that is what is said.
-    alone = changed(status, {"schedulers.sessions": 0, "schedulers.none_runs": True})
+    alone = changed(status, {"schedulers.running": 0, "schedulers.none_runs": True})
     assert find_attention(changed(alone, {"verify.round": late})) == []
 
 
@@ -152,7 +152,7 @@ KEYS = {
     "queue": "changes counted_up_to",
     "capture": "state gap_since reason fills missing_source",
     "origin": "proved_at problem position failed_at unfed_tables subscriptions",
-    "schedulers": "sessions lost cron all_seen",
+    "schedulers": "running sessions refreshed_age silent lost cron all_seen",
     "rebuild": "state leads leads_total percent",
     "verify": "proved_at proved round drift",
     "row_security": "tables unprotected problem lets_older_api_pass",

@@ -1,5 +1,7 @@
 """A scheduler that ends is known to have ended, and one that dies is missed; so are refreshes from cron."""
 
+import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,14 @@ from projector.observe.status.attention import find_attention
 from projector.observe.status.read import Document, read_status
 from projector.observe.status.render import as_dict, render, summarize
 from tests.support.commands import run_command
-from tests.support.running import running_scheduler, value, wait_until, write_conversations, write_source
+from tests.support.running import (
+    running_scheduler,
+    value,
+    wait_for,
+    wait_until,
+    write_conversations,
+    write_source,
+)
 from tests.support.server import Database
 from tests.support.status import changed
 from tests.unit.projector.scheduler.running import build
@@ -95,6 +104,68 @@ def test_a_lost_host_is_missed_though_its_session_is_there(
         monkeypatch.setattr(read, "SILENT_SECONDS", 0.0)
         [sentence] = find_attention(read_status(connection))
         assert "the projector on host-1 (pid 7) hangs, or its host is lost" in sentence
+
+
+def test_a_scheduler_that_is_stopped_has_not_refreshed(
+    database: Database, connection: Connection, tmp_path: Path
+) -> None:
+    write_source(connection)
+    build(connection)
+    with running_scheduler(database.url, tmp_path) as scheduler:
+        wait_until(connection, NOTED)
+        wait_until(connection, "count(*) = 1 FROM read_model.projection WHERE late_after_seconds IS NOT NULL")
+        process = scheduler.process
+        process.send_signal(signal.SIGSTOP)
+        # A time of half a second in place of some 15: the server itself may have begun a moment ago.
+        connection.execute("UPDATE read_model.projection SET late_after_seconds = 0.3")
+        wait_for(lambda: read_status(connection)["schedulers"]["silent"] != [], "no sign")
+        status = read_status(connection)
+        [sentence] = find_attention(status)
+        told = rf"The projector on \S+ \(pid {process.pid}\) has not refreshed for \d+\.\d s: its process is stopped"
+        assert re.match(told, sentence), sentence
+        assert f"`kill -CONT {process.pid}`" in sentence
+        assert "`systemctl restart leads-projector`" in sentence
+        assert "Scheduler    running, 1 projector, of which 1 without a sign" in summarize(status)
+        # A rebuild, or an operator who switched capture off, keeps refreshes waiting.
+        for planned in ({"rebuild.state": "running"}, {"capture.state": "off", "capture.reason": "a drill"}):
+            assert "has not refreshed" not in str(find_attention(changed(status, planned)))
+        process.send_signal(signal.SIGCONT)
+        connection.execute("UPDATE read_model.projection SET late_after_seconds = 10.1")
+        wait_for(lambda: read_status(connection)["projection"]["as_of_age"] < 1, "a refresh")
+        assert find_attention(read_status(connection)) == []
+
+
+def test_a_refresh_that_does_not_end_is_told_of_a_scheduler_that_gives_signs(
+    database: Database, connection: Connection
+) -> None:
+    build(connection)
+    with scheduler_of(database, connection, 1, "1 hour"):
+        status = changed(read_status(connection), {"schedulers.refreshed_age": 39.0})
+    [sentence] = find_attention(status)
+    assert sentence.startswith(
+        "The projector on host-1 (pid 7) has not refreshed for 39.0 s: its log and pg_stat"
+    ), sentence
+
+
+def test_one_of_several_that_gives_no_sign_is_a_warning_while_the_data_are_fresh(
+    database: Database, connection: Connection
+) -> None:
+    build(connection)
+    with scheduler_of(database, connection, 1, "2 hours"), scheduler_of(database, connection, 2, "1 hour"):
+        connection.execute("UPDATE read_model.projection SET late_after_seconds = 0.1")
+        # The later one gives signs.
+        connection.execute(
+            "UPDATE projector.schedulers SET beat_at = now() + interval '1 h' WHERE scheduler_id = 2"
+        )
+        wait_for(lambda: read_status(connection)["schedulers"]["silent"] != [], "no sign")
+        fresh = {"schedulers.refreshed_age": 0.0, "projection.as_of_age": 0.0}
+        status = changed(read_status(connection), fresh)
+        assert (find_attention(status), status["schedulers"]["running"]) == ([], 2)
+        told = "Another scheduler goes on, but the projector on host-1 (pid 7) gave its last sign at 20"
+        assert told in status["warnings"][0]
+        # Its batch keeps changes from the other.
+        [sentence] = find_attention(changed(status, {"projection.as_of_age": 39.0}))
+        assert sentence.startswith("The projector on host-1 (pid 7) has not refreshed for 39.0 s"), sentence
 
 
 def test_one_of_several_that_is_gone_is_a_warning_until_a_later_one_is_there(
