@@ -32,7 +32,7 @@ SQL := $(wildcard schema.sql) $(shell find sql -name '*.sql' 2>/dev/null)
 LINTED := $(VENV)/sqlfluff.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-browser test-install check format lock client-types client-tools demo sql picture bench exactness consistency clean
+.PHONY: help setup run test test-all test-fast test-browser test-install check format lock client-types client-tools demo sql picture bench exactness consistency clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
@@ -43,8 +43,11 @@ setup: $(SETUP) ## Install everything into .venv, from the hashed lock files; do
 run: $(TRIAL) ## Start PostgreSQL, the projector and the API on http://localhost:4000; Ctrl-C stops them.
 	@$(RUN) -m projector local
 
-test: $(SETUP) ## Run the tests against a real PostgreSQL; PYTEST_ARGS="-k name" narrows them.
+test: $(SETUP) ## Run the tests of every behaviour against a real PostgreSQL; PYTEST_ARGS="-k name" narrows them.
 	@$(RUN) -m pytest $(SHARED_OUT) $(PYTEST_ARGS)
+
+test-all: $(SETUP) ## Run also the tests that prove or repeat others: mutants, the model, fuzzing, older versions.
+	@$(RUN) -m pytest $(SHARED_OUT) --all $(PYTEST_ARGS)
 
 test-fast: $(SETUP) ## Run the rules and the tests that share one database, in about a minute.
 	@$(RUN) -m pytest $(SHARED_OUT) --fast -q $(PYTEST_ARGS)
@@ -114,7 +117,7 @@ bench: $(SETUP) ## Measure against baselines, some forty minutes; SIZE=large is 
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
 exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, schedules of a model, hundreds of kills.
-	@$(RUN) -m pytest -n auto --dist worksteal --long tests/exactness tests/acceptance tests/consistency $(PYTEST_ARGS)
+	@$(RUN) -m pytest -n auto --dist worksteal --all --long tests/exactness tests/acceptance tests/consistency $(PYTEST_ARGS)
 
 consistency: $(SETUP) ## Work under load and faults for an hour, or HOURS=, and judge the answers: docs/internals/consistency.md.
 	@$(RUN) -m tests.consistency --hours "$(or $(HOURS),1)" --seed "$(or $(SEED),1)"

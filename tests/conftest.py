@@ -70,6 +70,11 @@ _numbers = count(1)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run also the tests that take minutes")
+    parser.addoption(
+        "--all",
+        action="store_true",
+        help="run also the tests that prove or repeat others, as make test-all does",
+    )
     parser.addoption("--install", action="store_true", help="run also the tests that install packages")
     parser.addoption(
         "--fast", action="store_true", help="run only tests that share one database and start no program"
@@ -78,7 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    unwanted = [name for name in ("long", "install") if not config.getoption(f"--{name}")]
+    unwanted = [name for name, option in _ASKED_FOR.items() if not config.getoption(option)]
     unwanted += [name for name, (is_there, _) in _NEEDS.items() if not is_there()]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
     if config.getoption("--fast"):
@@ -158,6 +163,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduling 
 FIRST_WITH_SMALL_QUEUES = 17
 # Each has a PostgreSQL server with its databases in memory.
 _MOST_PROCESSES = 8
+
+
+# The markers of tests that run only where their option is given.
+_ASKED_FOR = {"thorough": "--all", "long": "--long", "install": "--install"}
 
 
 # What is not everywhere, by the marker of the tests that need it: whether it is there, and what is said where not.

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.commands import environment
 
 TESTS = """
@@ -15,6 +17,10 @@ def test_passes():
 
 @pytest.mark.long
 def test_takes_minutes():
+    pass
+
+@pytest.mark.thorough
+def test_proves_others():
     pass
 """
 SKIPPED = """
@@ -36,9 +42,10 @@ def run(folder: Path, *options: str, **settings: str) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.thorough
 def test_long_tests_run_when_asked_for_and_a_skipped_one_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "test_made.py").write_text(TESTS + SKIPPED)
-    for options, passed in (("-n0 --long", 2), ("-n auto --maxprocesses=1", 1)):
+    for options, passed in (("-n0 --long --all", 3), ("-n auto --maxprocesses=1", 1)):
         failed = run(tmp_path, *options.split())
         assert failed.returncode == 1
         assert ("1 worker [2 items]" in failed.stdout) == ("auto" in options)

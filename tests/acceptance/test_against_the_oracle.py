@@ -32,7 +32,7 @@ from tests.oracle.attributes import REFERENCE
 from tests.oracle.leads import Model
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Pairs, Reader, read_parameters
 from tests.support import attributes, edge_cases, mutations, queries
-from tests.support.cases import cases
+from tests.support.cases import cases, repeated
 from tests.support.server import Database, Server
 
 SIZE = 60
@@ -69,7 +69,7 @@ def create_source(database: Database, times: str) -> None:
         migrate(conn, create_source=False, mapping=attributes.MAPPING if times == "timestamptz" else None)
 
 
-@pytest.fixture(scope="module", params=["timestamp", "timestamptz"])
+@pytest.fixture(scope="module", params=["timestamptz", *repeated("timestamp")])
 def edge_cases_database(
     server: Server, request: pytest.FixtureRequest, answers_mb: int
 ) -> Iterator[tuple[Database, int]]:

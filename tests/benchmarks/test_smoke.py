@@ -20,6 +20,7 @@ MAY_BE_ZERO = {"rebuild_failures", "rebuild_waits", "feed_pages", "beyond", "liv
 QUICK = ("totals", "facets", "attributes", "history", "export", "refresh", "verify")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "names", [QUICK, pytest.param(tuple(CASES), marks=pytest.mark.long)], ids=("quick", "all")
 )

@@ -17,7 +17,7 @@ from tests.support.server import Database, Server
 from tests.unit.api.conftest import Library, built_library
 from tests.unit.api.serving import served
 
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, pytest.mark.thorough]
 HERE = Path(__file__).parent
 # openapi-python-client knows no lines of JSON.
 LINES_ARE_TEXT = {"content_type_overrides": {"application/x-ndjson": "text/plain"}}

@@ -35,6 +35,7 @@ def run(database: Database, folder: Path, seconds: float, bug: str = "", apis: i
     return checker.judge(folder / "history")
 
 
+@pytest.mark.thorough
 def test_a_short_run_keeps_all_promises(database: Database, tmp_path: Path) -> None:
     judged = run(database, tmp_path, 2, apis=1)
     assert judged.faults == []

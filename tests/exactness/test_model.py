@@ -21,6 +21,8 @@ from tests.exactness.schedules.playing import BrokenError, LayModel, Playing, pl
 from tests.exactness.test_mutants import MUTANTS, Bench
 from tests.rules.test_exactness_rules import mutants_of_the_page
 
+pytestmark = pytest.mark.thorough
+
 WORLDS = tuple(dict.fromkeys(RULES.values()))
 LARGE = [
     NEW_LETTER,

@@ -926,6 +926,7 @@ MUTANTS = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "noticed"),
     [

@@ -197,6 +197,7 @@ def test_a_recovery_to_a_moment_before_a_batch() -> None:
                 assert_exact(recovered)
 
 
+@pytest.mark.thorough
 @pytest.mark.older_postgresql
 def test_an_upgrade_of_the_server_under_a_filled_queue() -> None:
     """Waiting changes are kept, and the triggers have another identity."""

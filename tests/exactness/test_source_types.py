@@ -32,7 +32,7 @@ from tests.exactness.random_load import Burst
 from tests.oracle.leads import PLATFORMS
 from tests.plans.test_refresh import SOURCE, nodes, statements
 from tests.support import edge_cases
-from tests.support.cases import cases
+from tests.support.cases import cases, repeated
 from tests.support.edge_cases import EdgeCases
 from tests.support.server import Database
 
@@ -97,7 +97,9 @@ def spelled(made: str, ids: str) -> str:
 
 # Ids of bigint are those of the fixture `numbered` too.
 @pytest.mark.parametrize(
-    "typed", ["text", "uuid", "integer", pytest.param("bigint", marks=pytest.mark.long)], indirect=True
+    "typed",
+    ["uuid", *repeated("text", "integer"), pytest.param("bigint", marks=pytest.mark.long)],
+    indirect=True,
 )
 def test_after_a_burst_the_read_model_is_exact(typed: Database) -> None:
     with typed.connect() as conn:

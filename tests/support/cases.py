@@ -1,4 +1,4 @@
-"""One test over many cases, which fails with all the cases that fail."""
+"""One test over many cases, which fails with all the cases that fail; and cases that repeat another."""
 
 from collections.abc import Callable, Collection, Sequence
 from functools import wraps
@@ -37,3 +37,11 @@ def cases(names: str | Sequence[str], values: Collection[Any]) -> Callable[[Test
         return run
 
     return decorate
+
+
+def repeated(*values: Any) -> list[Any]:  # noqa: ANN401  # Whatever a test takes.
+    """Return the values of a parameter with which a test repeats what another value shows, for `--all`."""
+    return [
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.thorough)
+        for value in values
+    ]

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.support.log_watch import LogWatch
 from tests.test_options import run
 
@@ -49,6 +51,7 @@ NOTHING = {
 }
 
 
+@pytest.mark.thorough
 def test_a_customer_in_a_line_fails_the_test_and_names_the_line(tmp_path: Path) -> None:
     # In one run, since it starts a server.
     lines = [*LINES.values(), *NOTHING.values()]

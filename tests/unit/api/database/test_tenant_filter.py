@@ -102,6 +102,7 @@ def statements(library: Library) -> list[CompiledStatement[Any]]:
     return list(statements_by_text.values())
 
 
+@pytest.mark.thorough
 def test_each_predicate_that_is_taken_out_is_missed(statements: list[CompiledStatement[Any]]) -> None:
     assert len(statements) > 100
     # The place of the tenant among the values, or 0.

@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 import orjson
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
@@ -37,6 +38,7 @@ def test_each_address_is_described(library: Library, make_app: MakeApp, metrics_
     assert ("/metrics" in described) is (metrics_port == 0)
 
 
+@pytest.mark.thorough
 def test_whatever_is_asked_the_answer_is_as_described(library: Library, make_app: MakeApp) -> None:
     """What the document allows, and what it forbids."""
     described = schemathesis.openapi.from_wsgi("/openapi.json", make_app(library.database, log_level="ERROR"))
