@@ -34,7 +34,7 @@ from api.server.loop import build_loop
 STOP_SECONDS = 10
 # A connection that sends no request, or only half of its head, is closed after this time.
 SILENT_SECONDS = 30
-# What a connection buffers at most: about as much as a request line and headers may have.
+# A connection buffers at most this: about as much as a request line and headers may have.
 _BUFFER_BYTES = 32 * 1024
 _PR_SET_PDEATHSIG = 1
 
@@ -117,7 +117,7 @@ def cli(context: click.Context) -> None:
 cli.add_command(keys)
 
 
-class Server(Granian):  # type: ignore[misc,valid-type]  # Of two classes the one for this Python.
+class Server(Granian):  # type: ignore[misc,valid-type]  # Granian has a class for each kind of Python.
     """A server that only takes the first signal to stop: with a second one, Granian waits for itself for ever.
 
     A terminal sends Ctrl-C to all processes, and their parent may send SIGTERM at the same moment. Python runs one
@@ -295,7 +295,7 @@ def application() -> object:
         # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.
         structlog.get_logger().exception("a worker cannot start")
         sys.exit(1)
-    # What exists now lives as long as the worker, so the garbage collector need not visit it during requests.
+    # All objects of now live as long as the worker, so the garbage collector need not visit them during requests.
     gc.collect()
     gc.freeze()
     return front

@@ -1,4 +1,4 @@
-"""What an authenticated caller may read, a cache of that, and the errors for other callers."""
+"""The rights of authenticated callers, a cache of them, and the errors for other callers."""
 
 from hashlib import sha256
 from threading import Lock
@@ -27,7 +27,7 @@ NOTHING = Access(None, reads_all=False, name="")
 
 
 class Checked(NamedTuple):
-    """What a credential allows, and until when this result may be used, in seconds since 1970."""
+    """The rights that a credential gives, and until when this result may be used, in seconds since 1970."""
 
     access: Access
     until: float

@@ -32,7 +32,7 @@ _REASONS = {
     "iat": "The token was issued in the future",
     "sub": "The token has a sub that is not a text",
 }
-# What the library raises for a token with bad bytes, bad JSON or values of the wrong type.
+# The library raises these errors for a token with bad bytes, bad JSON or values of the wrong type.
 _BROKEN = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 
 

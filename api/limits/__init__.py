@@ -1,1 +1,1 @@
-"""What bounds the requests: how many, how many at once, and how long they wait."""
+"""The limits on requests: how many, how many at once, and how long they wait."""

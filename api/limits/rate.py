@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 
 class Counted(NamedTuple):
-    """What is left of the limit after a request; `ends_at` is in seconds since 1970."""
+    """The rest of the limit after a request; `ends_at` is in seconds since 1970."""
 
     left: int
     ends_at: int
@@ -58,7 +58,7 @@ class TenantLimit:
     def __init__(self, app: Flask, config: Config) -> None:
         limit = parse(config.rate_limit)
         self._seconds = limit.get_expiry()
-        # What the strategy reads of a limit. Otherwise it would compute the key of the tenant three times a request.
+        # The strategy reads these of a limit. The cache saves computing the key of a tenant three times a request.
         key_for = lru_cache(maxsize=4096)(limit.key_for)
         self._limit: Any = SimpleNamespace(amount=limit.amount, get_expiry=limit.get_expiry, key_for=key_for)
         self._amount = str(limit.amount)

@@ -78,7 +78,7 @@ CURSOR_PHONE = bindparam("cursor_phone", type_=AS_SENT)
 LIMIT = bindparam("limit", type_=Integer)
 OFFSET = bindparam("offset", type_=BigInteger)
 ZERO = literal_column("0", Integer)
-# What the API trims from both ends of a value.
+# The API trims these characters from both ends of a value.
 WHITE_SPACE = func.concat(
     *(func.chr(literal_column(str(code), Integer)) for code in (32, 9, 10, 11, 12, 13, 160))
 )

@@ -307,7 +307,7 @@ def _number_range(value: str) -> Range:
     if not (first or last) or not all(not end or _NUMBER.fullmatch(end) for end in (first, last)):
         raise ValueError(value)
     low, high = (Decimal(end) if end else None for end in (first, last))
-    return Range(True, low, high)  # noqa: FBT003  # Of numbers.
+    return Range(True, low, high)  # noqa: FBT003  # True means numbers.
 
 
 def _moment_range(of_type: str, bounds: Sequence[str]) -> Range:
@@ -318,4 +318,4 @@ def _moment_range(of_type: str, bounds: Sequence[str]) -> Range:
     write = (lambda moment: moment.isoformat()[:10]) if of_type == "date" else format_time
     low = write(read_moment(trim(first))[0]) if first.strip() else None
     high = write(read_moment(trim(last))[1]) if last.strip() else None
-    return Range(False, low, high)  # noqa: FBT003  # Of texts.
+    return Range(False, low, high)  # noqa: FBT003  # False means texts.

@@ -35,7 +35,7 @@ NO_NUL = r"^[^\u0000]*$"
 
 
 class Kind(NamedTuple):
-    """What a parameter takes, in words and as a JSON schema, and how its text is read."""
+    """A kind of values of parameters: its description, its JSON schema, and how its text is read."""
 
     takes: str
     schema: Mapping[str, object]
@@ -163,7 +163,7 @@ def _day(text: str) -> tuple[datetime, datetime]:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search looks for: every word, or the digits of a text that is a phone number."""
+    """The terms of a search: every word, or the digits of a text that is a phone number."""
 
     words: tuple[str, ...]
     digits: str | None

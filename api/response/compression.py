@@ -42,7 +42,7 @@ class OpenBody(NamedTuple):
 
     encoding: str | None
     start: bytes
-    # Of the uncompressed bytes: gzip ends with the checksum and the length of all of them.
+    # Checksum and length of the uncompressed bytes, with which gzip ends.
     checksum: int
     length: int
 

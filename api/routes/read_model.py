@@ -53,7 +53,7 @@ class ReadModel:
 
     def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self.database = database
-        # Of a test; see create_app.
+        # Only a test gives a clock; see create_app.
         self._clock = clock
         self._is_whole = False
         self._attributes: tuple[float, Catalog] | None = None
@@ -202,7 +202,7 @@ class State:
     """The parts of an application, made once for all requests."""
 
     config: Config
-    # Of a test; see create_app.
+    # Only a test gives a clock; see create_app.
     clock: Clock | None
     database: Database
     admission: Admission

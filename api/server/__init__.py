@@ -1,1 +1,1 @@
-"""What the server calls: Flask for answers, and streams on the event loop."""
+"""The entry points of the server: Flask for answers, and streams on the event loop."""

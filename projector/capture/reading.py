@@ -93,7 +93,7 @@ def read_text(conn: Connection, text: str, place: str) -> Reading | str:
     except psycopg.errors.ProgrammingError as error:
         at = max(int(error.diag.statement_position or 1) - whole.index(text) - 1, 0)
         line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0].strip()
-        # What has an alias was looked for before.
+        # Tables with an alias were checked before, so this one has none.
         is_unnamed = isinstance(error, psycopg.errors.UndefinedTable)
         advice = _UNNAMED if is_unnamed else _where_it_is(conn, error)
         return f"{place}: {error.diag.message_primary} (in {line}){advice}"

@@ -59,7 +59,7 @@ class Texts:
 
     @property
     def digest(self) -> str:
-        """What changes with the texts; comments and white space do not count."""
+        """A digest that changes with the texts, but not with comments or white space."""
         words = {name: without_comments(text).split() for name, text in sorted(self.files.items())}
         return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What all commands share: their settings and connection, and the words for what goes wrong."""
+"""Settings, connection and error messages that all commands share."""
 
 import dataclasses
 import sys

@@ -1,1 +1,1 @@
-"""What makes the read model follow: take changes, recompute leads, write what differs."""
+"""The refresh, which makes the read model follow: it takes changes, recomputes leads, and writes what differs."""

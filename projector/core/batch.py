@@ -99,7 +99,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one batch did.
+    """The result of one batch.
 
     `owned` is empty if other refreshes own all wanted shards. `drained`: no single change was left there, and no mass
     change whose leads are unknown, and the clock was not set back. `has_mass_changes`: mass changes wait whose leads

@@ -19,7 +19,7 @@ _INDEX_SCANS: LiteralString = "SET enable_seqscan = off"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What differs between one server and several.
+    """The differences between one server and several.
 
     `fence`, `stored_fence` and `tenants` replace these words in braces in a statement: the first ends a look-up in the
     platform's tables, the second one in the read model. `settings` are the commands that a session runs before the

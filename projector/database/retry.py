@@ -40,7 +40,7 @@ class Again:
         if isinstance(error, psycopg.Error) and is_raised(error):
             return False
         if isinstance(error, errors.UniqueViolation):
-            # Not for rows of the platform, nor for an index that cannot be created because of duplicates.
+            # Another try helps only in our tables: not in the platform's, nor where duplicates prevent a new index.
             where = error.diag.schema_name, error.diag.source_function
             return where == ("projector", "_bt_check_unique") and isinstance(error, self.errors)
         if isinstance(error, errors.ProgramLimitExceeded) and not is_server_limit(error):

@@ -360,7 +360,7 @@ _LISTS: dict[str, Callable[[Table, str | None], list[str]]] = {
     "key": lambda table, alias: _prefixed(table.key, alias),
     "lookup": lambda table, alias: _prefixed(table.lookup, alias),
     "values": lambda table, alias: _prefixed(table.values, alias),
-    # What a row of statistics counts: the first of its numbers.
+    # The first number of a row of statistics, which says how many leads or messages it counts.
     "amount": lambda table, alias: _prefixed(table.values[:1], alias),
     "zeros": _of_values("0"),
     "updates": _of_values("{column} = excluded.{column}"),

@@ -1,1 +1,1 @@
-"""What only the model of leads knows: a sweep, a first build and an erasure take it from here."""
+"""The facts of the model of leads that a sweep, a first build and an erasure need."""

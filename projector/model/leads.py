@@ -1,4 +1,4 @@
-"""What leads are kept in, by qualified names, and the folders below sql/ that compute and write it."""
+"""The tables that hold leads, by qualified names, and the folders below sql/ that compute and write them."""
 
 from projector.database.sql import query
 
@@ -18,13 +18,13 @@ STATISTICS = (
     "read_model.message_counts",
     "read_model.attribute_counts",
 )
-"""What the leads and messages of a tenant add up to."""
+"""The tables with the totals of the leads and messages of a tenant."""
 
 SOURCE_KEYS = "projector.source_keys"
 """The key table, which is recomputed with the leads."""
 
 TOMBSTONES = ("read_model.lead_tombstones", "read_model.status_change_tombstones")
-"""What the feeds tell of leads and changes of status that are gone."""
+"""The tables from which the feeds report leads and changes of status that are gone."""
 
 TABLES = (*LEAD_TABLES, *STATISTICS, SOURCE_KEYS)
 """Everything that follows from source rows, which a first build fills."""

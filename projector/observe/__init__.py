@@ -1,1 +1,1 @@
-"""What an operator watches: status, metrics and traces."""
+"""Status, metrics and traces, which an operator watches."""

@@ -48,7 +48,7 @@ _NO_ADDRESS = (socket.EAI_NONAME, socket.EAI_FAMILY, errno.EADDRNOTAVAIL)
 _log = structlog.get_logger(__name__)
 
 REGISTRY = CollectorRegistry()
-"""What this process counts as it works, and its memory, processor time and open files."""
+"""The counts of this process, and its memory, processor time and open files."""
 
 ProcessCollector(registry=REGISTRY)
 

@@ -20,7 +20,7 @@ from projector.core.staging import CLEAR
 from projector.database.rows import Connection
 from projector.database.sql import name_of_text
 
-# Of a statement that is put together of several queries.
+# The names of statements that Python puts together from several queries.
 _NAMES = {CLEAR.decode(): "queries/core/clear_staging_table"}
 
 _Done = TypeVar("_Done", bound=Batch | None)

@@ -1,1 +1,1 @@
-"""What an operator asks for: install, uninstall, erase, explain, export."""
+"""The commands of an operator: install, uninstall, erase, explain, export."""

@@ -100,7 +100,7 @@ COMPETING = {
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What decides the meaning of a difference from the read model: the row of `read_state`, and a gap."""
+    """The state that says what a difference from the read model means: the row of `read_state`, and a gap."""
 
     version: str
     is_rebuilding: bool

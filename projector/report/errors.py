@@ -8,7 +8,7 @@ NOT_INSTALLED = (
     psycopg.errors.UndefinedColumn,
     psycopg.errors.InvalidSchemaName,
 )
-"""What PostgreSQL reports if the read model is missing, incomplete or of another version."""
+"""The errors of PostgreSQL if the read model is missing, incomplete or of another version."""
 
 
 # SQLSTATE classes of errors in which PostgreSQL quotes values of a row: data that do not fit, break a rule or are too

@@ -102,7 +102,7 @@ class Database:
 
 
 class Shared:
-    """What the jobs of one scheduler share: settings, the database, and what the refresh saw last.
+    """The state that the jobs of one scheduler share: settings, the database, and what the refresh saw last.
 
     `stop` says that the scheduler ends.
     """

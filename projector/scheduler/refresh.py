@@ -47,7 +47,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Look(QueueState):
-    """What the query `look` of sql/queries/core.sql returns."""
+    """The row of the query `look` in sql/queries/core.sql."""
 
     provable_until: datetime
     is_fed: bool
@@ -255,7 +255,7 @@ def look(conn: Connection, at_least: timedelta) -> Look:
 def _load_tracing() -> "Tracing":
     """Return what makes the spans. Raises ConfigurationError where OpenTelemetry is not installed."""
     try:
-        from projector.observe.tracing import Tracing  # noqa: PLC0415  # Of an extra, which is not always installed.
+        from projector.observe.tracing import Tracing  # noqa: PLC0415  # The extra otel may not be installed.
     except ImportError as error:
         raise ConfigurationError(
             f"LEADS_TRACING is on, but OpenTelemetry is not installed ({error}): install the extra otel, or set"

@@ -1,4 +1,4 @@
-"""What differs from the definition: how a verify reports it, and the list in which it is noted.
+"""Drift: how a verify reports what differs from the definition, and the table that lists it.
 
 An item is noted in projector.drift when it is found, and ended when it is right again: then it is history. One that did
 not end needs a person: `status` says so until it is healed, rebuilt, or found right by a later verify that looked at
@@ -22,7 +22,7 @@ from projector.database.sql import query
 from projector.report.log import Personal, digest
 
 LEAD, STATISTICS = "lead", "statistics"
-"""The kinds of items that are no keys."""
+"""The kinds of items other than keys."""
 
 SHOWN_CHARACTERS = 80
 """A longer value is cut in a message."""
@@ -161,7 +161,7 @@ def record(conn: Connection, comparison: Comparison) -> None:
             "at": comparison.at,
         }
         new = rows.value(conn, query("sweep", "note_drift"), parameters)
-    # What was just noted was seen at this very moment, and so not before it.
+    # The drift that was just noted has this very moment, so `before` leaves it open.
     end(conn, comparison.compared, before=comparison.at, at=comparison.at, outcome="right")
     publish(conn, new)
 

@@ -1,4 +1,4 @@
-"""What a sweep does otherwise where the read model was never built: it fills tables that nobody reads.
+"""The first build: a sweep that fills the tables of a read model that was never built, which nobody reads yet.
 
 The API answers 503 until the end, refreshes leave their changes in the queue, and no other session writes. So nothing
 is compared and no tenant is locked, pieces are large, and all indexes but the primary keys are created after the rows.

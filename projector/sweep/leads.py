@@ -32,7 +32,7 @@ KEYS_SECONDS = 0.25
 _Result = TypeVar("_Result")
 
 Failed = Callable[[LeadKey, psycopg.Error], _Result]
-"""What becomes of a lead that fails alone."""
+"""Handles a lead that fails alone, and returns the result for it."""
 
 
 def by_halves(
@@ -86,7 +86,7 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Prog
     The wrong keys are taken with the late keys, lead by lead: so what mass changes have queued is not done twice.
     Returns how many messages were written. Raises the error of a key that fails alone.
     """
-    # What began before the triggers were whole may have read less, and would write a key that was right when compared.
+    # A batch that began before the triggers were whole may have missed rows, and could write a wrong key later.
     with conn.transaction():
         locks.own_queue(conn)
     read_source(conn, lambda: _queue_wrong_keys(conn, tenants))

@@ -27,7 +27,7 @@ PHASES = ("keys", "leads", "statistics")
 """The phases of a sweep. Leads are found by keys, so these come first."""
 
 AGAIN = "again"
-"""What follows in a verify: what waited, and what differed before and was not met."""
+"""The last phase of a verify: items that waited, and items that differed before and were not met."""
 
 _IN_RANGE = (
     "(r.user_id, r.customer_phone) > (%(after_user)s, %(after_phone)s)"
@@ -37,7 +37,7 @@ _IN_RANGE = (
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What is compared at once: leads, keys, or the statistics of tenants.
+    """The items that one comparison covers: leads, keys, or the statistics of tenants.
 
     `keys` is None for all keys, and `tenants` for all tenants. `next_phase` and `after` are where the sweep is when the
     piece is done.
@@ -115,7 +115,7 @@ def split_items(items: Sequence[Item]) -> tuple[list[LeadKey], list[Item]]:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What is swept: the phase, and the last lead of it that is done.
+    """The position of a sweep: its phase, and the last lead of that phase that is done.
 
     `parts` are the keys of the parts of the read model that there were when it began.
     """

@@ -126,7 +126,7 @@ def _sweep(
             _settle(conn, queued)
         drift.end_all(conn, tenants, position.started_at, outcome="rebuilt")
         progress.finish()
-        # Not every key that was compared makes a lead.
+        # Some of the keys that were compared make no lead, so the stored leads are counted.
         counted_tenants = pipeline.tenants_parameter(tenants)
         run.leads = rows.value(conn, query("sweep", "count_stored_leads"), counted_tenants)
     return BatchResult(run.leads or 0, messages)

@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RebuildReasons:
-    """What a rebuild of everything would be for, as sql/queries/sweep.sql returns it."""
+    """The reasons to rebuild everything, as sql/queries/sweep.sql returns them."""
 
     version: str
     built_at: datetime | None

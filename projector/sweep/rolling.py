@@ -82,10 +82,10 @@ def step(
 
     Raises what a comparison raises; `status` shows that until a slice succeeds.
     """
-    # What was compared before an erasure is not recorded after it.
+    # An erasure waits for this lock, so a comparison from before it is never recorded after it.
     with locks.session_lock(conn, locks.ERASURE, is_shared=True):
         now, present = read_clock(conn), read_round(conn)
-        # What another version has proved says nothing of this one.
+        # A round of another projection version proves nothing about this one.
         is_ours = present is not None and present.version == PROJECTION_VERSION
         due_at = now if present is None or not is_ours else present.due_at
         if present is None and (last := rows.value(conn, query("sweep", "read_last_start"))) is not None:
@@ -178,7 +178,7 @@ def _compare_slice(
         if present.phase == pieces.AGAIN:
             conn.execute(query("sweep", "take_in"), item_arrays(comparison.compared), prepare=False)
         elif piece.next_phase == pieces.AGAIN:
-            # What differed and was not met, such as a lead that is nowhere any more.
+            # The round did not meet these items that differed before, such as a lead that no longer exists.
             leave_out(conn, drift.end_pass(conn, None, present.started_at), present.started_at)
             is_left = rows.value(conn, query("sweep", "has_left_out"))
             due_at = max(moved.due_at, _next_start(present.started_at, days)) if is_left else moved.due_at

@@ -30,7 +30,7 @@ class Run:
         """Note about how many leads a rebuild has to do."""
         self._total = leads
         self._write("expect_leads", leads_total=leads)
-        # Of a tenant. A customer with only a queued template is not a lead yet.
+        # The progress counts customers of tenants: one with only a queued template is not a lead yet.
         self._progress.start("rebuild", leads, "customers")
 
     def add(self, done: BatchResult) -> None:

@@ -24,7 +24,7 @@ from projector.sweep.run_log import logged_run, read_clock
 
 @dataclass(slots=True)
 class VerifyReport:
-    """What a verify found: leads compared, leads left out because something of theirs waits, and every drift."""
+    """The result of a verify: leads compared, leads left out because a change of theirs waits, and every drift."""
 
     checked: int = 0
     left_out: int = 0
@@ -66,7 +66,7 @@ def verify(
         if report.drifts:
             run.note = f"{counted(len(report.drifts), 'field')} drifted"
             run.note += f", {counted(report.healed, 'lead')} healed" if report.healed else ""
-        # Unless everything waited, since a table was truncated.
+        # Nothing was compared if everything waited because a table was truncated.
         if tenants is None and sample is None and (report.checked or not report.left_out):
             _note_round(conn, started_at, report)
     drift.log_drifts(report.drifts)

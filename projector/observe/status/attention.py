@@ -1,4 +1,4 @@
-"""What of a status needs a person, and what that person can do."""
+"""Finds what in a status needs a person, and says what that person can do."""
 
 from collections.abc import Iterator
 

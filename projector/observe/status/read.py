@@ -1,4 +1,4 @@
-"""What `status` reads from the database, all of it as of one moment, as one document."""
+"""Reads the status from the database as one document, all of it as of one moment."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from projector.operate.rights import find_further_rights
 from projector.operate.roles import read_access
 
 Document = words.Group
-"""What sql/queries/status.sql says, an object for each of its queries; empty where nothing is installed.
+"""The result of sql/queries/status.sql, an object for each of its queries; empty where nothing is installed.
 
 Times are datetimes. A group that cannot be read is None. `read_status` adds to it what is found out in Python:
 `capture.missing_source`, `rights` and `warnings`.

@@ -31,7 +31,7 @@ from projector.report.counted import counted
 _TEMPORARY = {"projector.": "pg_temp.", "read_model.": "pg_temp."}
 _Result = TypeVar("_Result")
 
-# Of a large table, pages with about so many rows are looked at.
+# `assess` samples pages of a large table that hold about this many rows.
 _LOOKED_AT = 50_000
 _PRINTED = 3000
 _VALUES_OF_ATTRIBUTE = 5
@@ -65,10 +65,10 @@ _NUMBERS = {
     "without_contact": ("m.key IS NULL", ""),
     "without_conversation": ("m.key IS NULL", "{number} without a conversation"),
 }
-"""What is counted of a relation beside its columns, and what says it unless it is zero.
+"""The counts of a relation beside its columns: a condition for each, and the words that report a count above zero.
 
-It is counted over r, a row, p, its user_id and phone, t, its tenant, and m, what it meets: of conversations a contact,
-of all others a conversation.
+A condition names r, a row; p, its user_id and phone; t, its tenant; and m, the row that it meets: a contact for a
+conversation, a conversation for any other row.
 """
 
 _PLATFORM = (
@@ -105,17 +105,17 @@ _VALUES = {
         "is unusual",
     ),
 }
-"""Of columns whose values the projection knows: what says whether it knows one, which ones, and what any other is."""
+"""For columns whose values the projection knows: the test for a known one, their list, and the words for others."""
 
 _AHEAD = "{number} with a time more than a day ahead, so that their leads come first until then"
 
 _COUNTED = {"reply_window": "concat_ws(' ', r.platform, coalesce(r.reply_window::text, 'none'))"}
-"""What is counted of a column, where that is not its value."""
+"""The expression that is counted for a column where that is not its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What the query `count_relation` returns. `frequent` has values, each with its rows, and whether it is known."""
+    """The row of the query `count_relation`. `frequent` lists values with their rows, and whether each is known."""
 
     name: str
     filled: int = 0
@@ -353,7 +353,7 @@ def _of_table(
     text = query("assess", "count_table", relation=fit.found[table].full_name, sample=sample)
     found = {"table": table, "table_rows": ask(conn, value, text), "is_sampled": bool(sample)}
     if is_empty:
-        # Of a large table, rows of the relation may be on other pages.
+        # In a large table, rows of the relation may be on pages outside the sample.
         whole = query(
             "capture", "is_empty", relation=relation_rows(fit, relation, is_installed=False) + " AS r"
         )
@@ -431,7 +431,7 @@ def _suspected(
 ) -> dict[str, Any]:
     """Return what the rules have beside the numbers of a relation. `whole` are the numbers of conversations."""
     made: dict[str, Any] = {"with_tenant": own["rows"] - own.get("without_tenant", 0)}
-    # What conversations lack is told of them.
+    # The line on conversations already reports what they lack.
     if whole.get("left_out") or whole.get("rows", 0) == whole.get("without_lead") != 0:
         made["without_conversation"] = 0
     elif whole.get("rows") and 2 * whole["without_contact"] >= whole["rows"] > 2 * whole.get(

@@ -21,7 +21,7 @@ Place = tuple[str, str]
 
 # A prime, so that no sum of ids is a multiple of it by chance.
 _DISTANCE = 10_000_019
-# What finds a row otherwise than by an equation of two columns.
+# Conditions that find a row by something other than an equation of two columns.
 _UNTOLD = re.compile(r"\bIN\s*\(\s*SELECT\b|\bUSING\s*\(|\)\s*=\s*\(|\bWITH\b", re.IGNORECASE)
 
 

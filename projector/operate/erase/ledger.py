@@ -25,7 +25,7 @@ _FIELDS = ("erasure_id", "salt", "tenant_hash", "lead_hash", "asked_at", "asked_
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is erased: a tenant, or its lead with this canonical phone."""
+    """The subject of an erasure: a tenant, or its lead with this canonical phone."""
 
     user_id: str
     customer_phone: str | None = None

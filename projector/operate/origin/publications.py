@@ -1,4 +1,4 @@
-"""What the publications of the platform leave out, if logical replication brings the rows of the source tables.
+"""Finds what the platform's publications leave out, if logical replication brings the rows of the source tables.
 
 A row filter, a list of columns or `publish` keeps rows and columns from arriving, and nothing on this server shows it.
 The catalog of the origin does, which every login may read. What was left out is missing until the table is copied

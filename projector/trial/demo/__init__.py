@@ -42,7 +42,7 @@ _ENOUGH = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What was loaded."""
+    """The tenants, leads and messages that were loaded."""
 
     user_ids: tuple[str, ...]
     leads: int

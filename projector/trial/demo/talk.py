@@ -17,10 +17,10 @@ from projector.database.sql import query
 from projector.report.errors import ProjectorError
 from projector.trial.demo.tenant import Chance, load_data
 
-# Of so many leads, those that were heard of last, some wait for an answer at any time.
+# Some of the leads with the newest messages, this many, wait for an answer at any time.
 _LEADS = 60
 _LEAST_SECONDS, _MOST_SECONDS = 2, 6
-# Of two runs that go on with one conversation at once, one writes.
+# If two runs continue one conversation at once, only one of them writes.
 _INSERT = (
     "INSERT INTO {} (message_id, conversation_id, sender, text, sequence_no)"
     " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"

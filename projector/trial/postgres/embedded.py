@@ -68,7 +68,7 @@ class EmbeddedServer:
 
     @property
     def _entry(self) -> Path:
-        """What the state folder has: the folder itself, or a link to it."""
+        """The entry of the state folder: the server's folder itself, or a link to it."""
         return self.state / "postgres"
 
     @property
@@ -160,7 +160,7 @@ class EmbeddedServer:
         if self._runs is None:
             return False
         with self._runs as runs:
-            # Of two processes that leave at once, both let go before they look: so one of them is the last.
+            # Two processes that leave at once both let go before they look, so one of them finds itself the last.
             fcntl.flock(runs, fcntl.LOCK_UN)
             is_shared = not _try_to_lock(runs)
             if not is_shared:

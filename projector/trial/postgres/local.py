@@ -38,7 +38,7 @@ _STOP_SECONDS = 4
 _READY_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
 
-# Of the demo: the documents show this lead.
+# The phone of the demo's lead that the documents show.
 _LEAD = "918979556941"
 
 Child = subprocess.Popen[bytes]
