@@ -416,12 +416,10 @@ SELECT
 
 -- name: row_security
 -- How many tables have rows of tenants, and one whose row security differs from what `migrate` creates.
--- `lets_older_api_pass` was for the API of version 0.1, and is false.
 SELECT
     count(*) AS tables,
     (array_agg(s.table_name ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS unprotected,
-    (array_agg(s.problem ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS problem,
-    false AS lets_older_api_pass
+    (array_agg(s.problem ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS problem
 FROM read_model.row_security AS s;
 
 -- name: dead_letters

@@ -22,6 +22,7 @@ from tests.exactness.interleaving import (
 )
 from tests.exactness.platform import assert_verified, forget_build, rebuild_now
 from tests.support import edge_cases
+from tests.support.cases import repeated
 from tests.support.mutations import mutate
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_until
@@ -85,7 +86,8 @@ def recover(database: Database, *, by_cron: bool = True) -> None:
 @pytest.mark.parametrize(
     ("work", "point", "seed"),
     [
-        *((work, point, 0) for work, point in SHORT),
+        *((work, point, 0) for work, point in SHORT[1::2]),
+        *repeated(*((work, point, 0) for work, point in SHORT[::2])),
         *(
             pytest.param(work, point, seed, marks=pytest.mark.long)
             for work, point in POINTS
@@ -114,7 +116,8 @@ KILLS = (("taken", 2), ("locked", 1), ("recomputed", 3), ("written", 2), ("writt
 @pytest.mark.parametrize(
     ("point", "count", "seed"),
     [
-        *((point, count, 0) for point, count in KILLS),
+        *((point, count, 0) for point, count in KILLS[:2]),
+        *repeated(*((point, count, 0) for point, count in KILLS[2:])),
         *(
             pytest.param(point, count, seed, marks=pytest.mark.long)
             for point, count in KILLS

@@ -128,10 +128,14 @@ def erased(filled: Platform, target: Target, schedule: dict[str, str], do: Calla
 @pytest.mark.parametrize(
     "row", [pytest.param(row, marks=pytest.mark.long if row == "a template send" else ()) for row in ROWS]
 )
-def test_what_comes_and_goes_during_an_erasure_is_shown_and_counted_right(filled: Platform, row: str) -> None:
+def test_what_comes_and_goes_during_an_erasure_is_shown_and_counted_right(
+    filled: Platform, pytestconfig: pytest.Config, row: str
+) -> None:
     conn, target = filled.conn, Target("one", None if row == "a tenant" else "102")
     acting = prepared(filled, row)
-    for acts in schedules(is_mass="mass" in row):
+    # Neighbours differ by what happens at the last point.
+    every = 1 if pytestconfig.getoption("all") else 3
+    for acts in [*schedules(is_mass="mass" in row)][::every]:
         done: list[str] = []
 
         def do(letter: str) -> None:

@@ -35,11 +35,8 @@ def schedules() -> tuple[tuple[Label, ...], ...]:
     return tuple(dict.fromkeys(tuple(label for label, _ in way) for way in ways))
 
 
-# `make test` plays them on the schema whose rules are ours.
-@pytest.mark.parametrize(
-    "schema",
-    [pytest.param(name, marks=() if name == "reference" else pytest.mark.thorough) for name in SCHEMAS],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("schema", SCHEMAS)
 @pytest.mark.parametrize("seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)])
 def test_random_changes_come_out_exact(
     lay_random: LayRandom,

@@ -16,12 +16,23 @@ SELECT c.*
 FROM read_model.lead_conversations AS c
 WHERE c.user_id = current_setting('leads.user_id', true);
 
+-- CREATE OR REPLACE VIEW cannot drop a column, and the view of an older installation has one more.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = to_regclass('read_model.row_security') AND a.attname = 'lets_older_api_pass'
+    ) THEN
+        DROP VIEW read_model.row_security;
+    END IF;
+END
+$$;
+
 -- Each table with rows of tenants, and the problem of its row security; null if it is as `migrate` created it.
 -- to_regrole() and not pg_roles: Citus copies what a view depends on to its servers. An expression is printed with the
 -- columns of the view above, because with its own table PostgreSQL 18 would wait for a session that locks it. user_id
 -- is the first column of each table.
---
--- lets_older_api_pass was for the API of version 0.1, and is false.
 CREATE OR REPLACE VIEW read_model.row_security AS
 SELECT
     found.table_name,
@@ -51,7 +62,6 @@ SELECT
             HAVING count(*) > 0
         )
     END AS problem,
-    false AS lets_older_api_pass,
     found.table_id
 FROM (
     SELECT

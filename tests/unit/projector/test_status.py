@@ -155,7 +155,7 @@ KEYS = {
     "schedulers": "running sessions refreshed_age silent lost cron all_seen",
     "rebuild": "state leads leads_total percent",
     "verify": "proved_at proved round drift",
-    "row_security": "tables unprotected problem lets_older_api_pass",
+    "row_security": "tables unprotected problem",
     "dead_letters": "count first",
     "attributes_left_out": "leads conversations",
     "erasures": "interrupted since",
