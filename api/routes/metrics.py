@@ -104,7 +104,7 @@ class AllMetrics(Collector):
             yield from REGISTRY.collect()
         with self._database() as database:
             fresh = _read(database, FRESHNESS)
-            # A first build locks the table of the tenants.
+            # Before the first build has ended, no tenant can be late.
             late = _read(database, LATE_TENANTS) if fresh and fresh.as_of else None
             yield from metrics_of(fresh and fresh.age, late, _read(database, PROJECTION_STATE))
 

@@ -197,7 +197,8 @@ cli.add_command(capture)
 def capture_off(invocation: Invocation, reason: str) -> None:
     """Stop noting changes.
 
-    `status` shows a capture gap until changes are noted again and a rebuild has covered what was missed.
+    `status` says that capture is off until `capture on`, and then shows a capture gap until a rebuild has
+    covered what was missed.
 
     \b
     Example:

@@ -26,8 +26,8 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     """Build the read model again from all source rows.
 
     It covers all tenants, or those that --user names. Each lead changes when the rebuild reaches it; a first
-    build shows all leads at its end. A rebuild may be interrupted at any time: `run` continues it, and another
-    `rebuild` begins again from the start, and says so.
+    build shows all leads at its end. A rebuild may be interrupted at any time: `run` continues one of all
+    tenants, and another `rebuild` begins again from the start, and says so.
 
     \b
     Examples:

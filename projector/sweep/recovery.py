@@ -141,7 +141,7 @@ def rebuild_everything(conn: Connection, *, progress: Progress) -> RunReport:
     with only_rebuild(conn):
         reason = "asked for"
         if find_rebuild_reasons(conn).interrupted:
-            reason = "asked for, from the start; only `run` goes on with the one that was interrupted"
+            reason = "asked for, from the start; `run` would have gone on with the one that was interrupted"
         return _rebuild_everything(conn, progress, reason, resume=False)
 
 

@@ -480,8 +480,8 @@ SELECT EXISTS (
 --
 -- The clock is read before the snapshot of this statement. Everything committed before that was captured, unless there
 -- is a gap. If the snapshot shows an empty queue, committed refreshes have brought all of it into the read model: a
--- refresh in progress leaves its changes in the queue until it commits. A first build owns the shards, so that
--- freshness stands still and refreshes wait.
+-- refresh in progress leaves its changes in the queue until it commits. Before the first build has ended, freshness has
+-- no row to move.
 SELECT
     looked.*,
     clock_timestamp() AS clock,

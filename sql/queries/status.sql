@@ -269,7 +269,7 @@ CROSS JOIN (
 -- name: rebuild
 -- Whether a rebuild runs, as its lock shows, and its run; the last run of each kind; and the other sessions that hold
 -- our advisory locks, foreign ones first. `since` is when their transaction began, or the session; `is_ours`: the login
--- has the rights of the owner of our tables. A first build has no total, because its leads appear when it ends.
+-- has the rights of the owner of our tables.
 WITH holders AS (
     SELECT
         l.pid,
