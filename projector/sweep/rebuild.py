@@ -33,6 +33,7 @@ from projector.core.pipeline import BatchResult, test_point
 from projector.core.preconditions import is_built, require_built, require_installed, require_tenants
 from projector.database import locks, rows
 from projector.database.distribution import is_finished
+from projector.database.retry import BATCH, retry
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, failing_step, query
 from projector.model.leads import LEAD_TABLES
@@ -229,10 +230,15 @@ def _note_built(conn: Connection, position: pieces.Position) -> None:
 def _settle(conn: Connection, change_ids: Sequence[int]) -> None:
     """Delete these changes, which everything that was built contains. One with a lower id may have come later."""
     for start in range(0, len(change_ids), SETTLED_AT_ONCE):
-        with conn.transaction():
-            locks.own_queue(conn)
-            some = list(change_ids[start : start + SETTLED_AT_ONCE])
-            conn.execute(query("sweep", "settle_changes"), {"change_ids": some})
+        some = list(change_ids[start : start + SETTLED_AT_ONCE])
+
+        def settle(some: list[int] = some) -> None:
+            with conn.transaction():
+                locks.own_queue(conn)
+                conn.execute(query("sweep", "settle_changes"), {"change_ids": some})
+
+        # A first build holds the shard of the late keys, which the retry of a dead letter takes last.
+        retry(settle, *BATCH)
 
 
 def _stop(conn: Connection, lead: LeadKey, error: psycopg.Error) -> NoReturn:
@@ -254,7 +260,7 @@ def _stop(conn: Connection, lead: LeadKey, error: psycopg.Error) -> NoReturn:
 def _stopped(where_and_why: str, hidden: str, rows_to_correct: str) -> RebuildFailedError:
     """Return the error of a rebuild that stopped; `hidden` says where and why without values of rows."""
     advice = (
-        f"The read model serves what it held. Correct the source {rows_to_correct}, and run rebuild again."
+        f"The read model keeps what it held. Correct the source {rows_to_correct}, and run rebuild again."
     )
     return RebuildFailedError(
         f"The rebuild stopped{where_and_why}. {advice}",
