@@ -128,7 +128,7 @@ CREATE INDEX IF NOT EXISTS template_sends_conversation_id_idx ON template_sends 
 -- section: read_model
 
 CREATE SCHEMA IF NOT EXISTS read_model;
-COMMENT ON SCHEMA read_model IS 'What the API reads. Only the projector writes it; every table is keyed by its tenant.';
+COMMENT ON SCHEMA read_model IS 'The tables that the API reads. Only the projector writes them; every key begins with the tenant.';
 
 -- Texts are COLLATE "C": the API promises bytewise comparison and order, and an index serves that at the least cost.
 -- Times are cut to the millisecond, the precision in which the API prints, sorts and compares them.
@@ -164,7 +164,7 @@ CREATE INDEX IF NOT EXISTS tenants_late ON read_model.tenants (user_id) WHERE la
 -- One row per tenant that has a name, whether it has leads or not.
 CREATE TABLE IF NOT EXISTS read_model.tenant_names (
     user_id text COLLATE "C" PRIMARY KEY,
-    -- What the platform calls the tenant: the name of its company, trimmed.
+    -- The name that the platform gives the tenant: that of its company, trimmed.
     name text COLLATE "C" NOT NULL
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 
@@ -265,7 +265,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_status_changes (
     -- When the extraction was made that gave the status; 1970-01-01 where that is not known. Of several at one time the
     -- last one counts.
     changed_at timestamptz NOT NULL,
-    -- What the status became: Hot, Warm or Cold; null for anything else.
+    -- The new status: Hot, Warm or Cold; null for anything else.
     lead_status text COLLATE "C",
     -- Total score of that extraction, as in leads.
     total_score integer,
@@ -357,12 +357,12 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     name_key text COLLATE "C",
     -- lower() of name, email, company and phone, with a line feed between them.
     search_text text COLLATE "C" NOT NULL,
-    -- The same without accents; null where it has none.
+    -- The search_text without accents; null if it has none.
     search_plain text COLLATE "C",
-    -- What else the platform knows of the customer, by names: an object of texts, numbers, booleans and lists of these;
+    -- The attributes that the platform gives the customer, by names: texts, numbers, booleans and lists of these;
     -- null for nothing. At most 64 names and 8 KiB.
     attributes jsonb,
-    -- How many further ones there are: beyond these bounds, or of another type than the mapping declares.
+    -- Number of attributes left out: beyond these bounds, or of another type than the mapping declares.
     attributes_left_out integer NOT NULL DEFAULT 0,
     -- The platforms of its counted template sends beside these three, bytewise; null for none.
     sent_on_others text[] COLLATE "C",
@@ -411,11 +411,11 @@ CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
     -- Time of its newest message; null without messages. The API prints coalesce(newest_message_at,
     -- source_last_message_at) as last_message_at.
     newest_message_at timestamptz,
-    -- What else the platform knows of the conversation, by names, as an object; null for nothing.
+    -- The attributes that the platform gives the conversation, by names, as an object; null for none.
     attributes jsonb,
     -- As in lead_profiles.
     attributes_left_out integer NOT NULL DEFAULT 0,
-    -- How long one may answer a message of the customer freely; null where the platform has no such window.
+    -- For how long after a message of the customer one may answer freely; null if the platform has no such window.
     reply_window interval,
     -- Time of the newest message of the customer; null without any.
     newest_customer_message_at timestamptz,
@@ -554,7 +554,7 @@ CREATE TABLE IF NOT EXISTS read_model.message_counts (
 -- One row per tenant and name of an attribute: the number of its leads that have it.
 CREATE TABLE IF NOT EXISTS read_model.attribute_counts (
     user_id text COLLATE "C" NOT NULL,
-    -- What has the attribute: lead, or conversation, where a lead counts once whichever of its conversations have it.
+    -- The owner of the attribute: lead, or conversation; a lead counts once, however many of its conversations have it.
     level text COLLATE "C" NOT NULL,
     -- The name of the attribute.
     name text COLLATE "C" NOT NULL,
@@ -579,7 +579,7 @@ CREATE TABLE IF NOT EXISTS read_model.freshness (
     shards timestamptz[] NOT NULL,
     -- The newest time of this server's clock that a session has noted here. A clock behind it was set back since.
     newest_clock timestamptz NOT NULL DEFAULT 'epoch',
-    -- How often a clock was found to have been set back. What was read before is not stored after it.
+    -- Number of times that a clock was found set back. A reading from before is not stored afterwards.
     set_backs bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10, vacuum_truncate = off, toast.vacuum_truncate = off);
 
@@ -594,7 +594,7 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     capture_gap text COLLATE "C",
     -- End of the last verify of everything, by the scheduler or by hand; null until there was one.
     proved_at timestamptz,
-    -- Which part of the present round of the verify is done, from 0 to 1; null while there is none.
+    -- The part of the present round of the verify that is done, from 0 to 1; null while there is none.
     round_done real,
     -- Number of leads, keys and tenants' statistics that a verify found to differ, and that are not right again yet.
     open_differences bigint NOT NULL DEFAULT 0,
@@ -602,7 +602,7 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     found_differences bigint NOT NULL DEFAULT 0,
     -- Random, drawn with the installation: versions of an installation before mean nothing in this one.
     installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
-    -- What keeps changes of the platform from arriving by logical replication; null while nothing does.
+    -- The problem that keeps changes of the platform from arriving by logical replication; null for none.
     feed_problem text COLLATE "C",
     -- The attributes that the mapping declares: see attribute_catalog() in projector/capture/attributes.py.
     attributes jsonb NOT NULL DEFAULT '{}',
@@ -615,7 +615,7 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     filled text[] COLLATE "C",
     -- The other parts, of which the API answers nothing; null while there are none, and before the first build.
     unfilled jsonb GENERATED ALWAYS AS (CASE WHEN built_at IS NOT NULL THEN nullif(parts - filled, '{}') END) STORED,
-    -- How much of the present rebuild of everything is done, from 0 to 1; null while there is none.
+    -- The part of the present rebuild of everything that is done, from 0 to 1; null while there is none.
     rebuild_done real,
     -- What the rebuild fills where a migrate of ours opened the gap, as a clause such as `the mapping of 2026-11-25
     -- 12:03 UTC is being filled`; null while there is no gap, or one that nobody planned.
@@ -641,7 +641,7 @@ COMMENT ON SCHEMA projector IS 'State of the projector. It stays with the source
 -- source moves or goes, its old lead becomes stale too; and it finds the contact and the sends of a lead, whose
 -- canonical phones have no index in the platform's tables.
 CREATE TABLE IF NOT EXISTS projector.source_keys (
-    -- What the key is a key of: a key_kind of sql/definition/kinds.sql.
+    -- The kind of the key: a key_kind of sql/definition/kinds.sql.
     kind text COLLATE "C" NOT NULL,
     -- Primary key of the source row.
     key text COLLATE "C" NOT NULL,
@@ -711,7 +711,7 @@ CREATE TABLE IF NOT EXISTS projector.late_keys (
     user_id text COLLATE "C" NOT NULL,
     -- The canonical phone of the lead: the one that the key had in source_keys, or the one that it had in the source.
     customer_phone text COLLATE "C" NOT NULL,
-    -- What is read again, as in changes; or reload_messages, the conversation with its messages and without the
+    -- The rows to read again, as in changes; or reload_messages, the conversation with its messages and without the
     -- profile.
     kind text COLLATE "C" NOT NULL,
     -- Key of a changed row; for messages and extractions, the id of the conversation.
@@ -783,7 +783,7 @@ CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
 -- Usage: the last rebuild and the last verify, among very many refreshes.
 CREATE INDEX IF NOT EXISTS runs_but_refreshes ON projector.runs (kind, run_id) WHERE kind <> 'refresh';
 
--- Where a sweep of everything is that has not ended: one row for each purpose and projection version. A sweep that was
+-- The position of a sweep of everything that has not ended, by purpose and projection version. A sweep that was
 -- killed is resumed there, by the same version only.
 CREATE TABLE IF NOT EXISTS projector.sweep_positions (
     -- rebuild: a first build, or a rebuild in place of everything. verify: the present round of the scheduler.
@@ -792,7 +792,7 @@ CREATE TABLE IF NOT EXISTS projector.sweep_positions (
     version text COLLATE "C" NOT NULL,
     -- When it began.
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- What is swept now: all keys, leads, statistics, or again what a verify left out.
+    -- The phase of the sweep: all keys, leads, statistics, or again, the items that a verify left out.
     phase text COLLATE "C" NOT NULL CHECK (phase IN ('keys', 'leads', 'statistics', 'again')),
     -- With after_second: the last lead that is done. Of the keys in a first build, the last kind that is done.
     after_first text COLLATE "C" NOT NULL DEFAULT '',
@@ -812,7 +812,7 @@ CREATE TABLE IF NOT EXISTS projector.verify_rounds (
     round_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     -- Projection version that it compares with. A round of another version is given up.
     version text COLLATE "C" NOT NULL,
-    -- In how many days the scheduler wants to be done; null for a verify by hand.
+    -- The number of days in which the scheduler wants to be done; null for a verify by hand.
     days double precision,
     -- When it began.
     started_at timestamptz NOT NULL,
@@ -822,7 +822,7 @@ CREATE TABLE IF NOT EXISTS projector.verify_rounds (
     due_at timestamptz NOT NULL,
     -- When everything had been reached once. From then on only what waited is compared again.
     reached_at timestamptz,
-    -- How many leads it has looked at, those that were left out too.
+    -- Number of leads that it has looked at, including those that were left out.
     rows_done bigint NOT NULL DEFAULT 0,
     -- About how many leads it has to compare.
     leads_total bigint NOT NULL,
@@ -839,7 +839,7 @@ CREATE TABLE IF NOT EXISTS projector.verify_rounds (
 CREATE UNIQUE INDEX IF NOT EXISTS verify_rounds_present
     ON projector.verify_rounds ((finished_at IS NULL)) WHERE finished_at IS NULL;
 
--- What the present round has left out so far, because a change of it waited, or because it is a dead letter. It is
+-- The items that the present round has left out so far, because a change waited or for a dead letter. Each is
 -- compared again before the round ends.
 CREATE TABLE IF NOT EXISTS projector.verify_left_out (
     -- lead, or the kind of a key as in source_keys.
@@ -855,7 +855,7 @@ CREATE TABLE IF NOT EXISTS projector.verify_left_out (
     PRIMARY KEY (kind, user_id, customer_phone, key)
 );
 
--- What a verify found to differ from the definition: one row for each lead, key or tenant's statistics, from when it is
+-- The items that a verify found to differ: one row for each lead, key or tenant's statistics, from when it is
 -- found until it is right again. No value of a lead is stored here.
 CREATE TABLE IF NOT EXISTS projector.drift (
     -- Order of discovery.
@@ -877,7 +877,7 @@ CREATE TABLE IF NOT EXISTS projector.drift (
     seen_at timestamptz NOT NULL,
     -- When it was right again; null while it differs, as far as is known.
     ended_at timestamptz,
-    -- How it became right: healed by `verify --heal`, rebuilt, or found right by a later verify.
+    -- The way in which it became right: healed by `verify --heal`, rebuilt, or found right by a later verify.
     outcome text COLLATE "C" CHECK (outcome IN ('healed', 'rebuilt', 'right'))
 );
 -- Usage: what differs now; an item that is found again keeps its row.
@@ -933,7 +933,7 @@ CREATE TABLE IF NOT EXISTS projector.capture_gaps (
     gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     -- When a refresh noticed it, or an operator asked for it.
     noticed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- What was found.
+    -- The reason: how changes may have been missed.
     reason text NOT NULL,
     -- When the triggers were installed again.
     reinstalled_at timestamptz,
@@ -950,9 +950,9 @@ CREATE TABLE IF NOT EXISTS projector.source_tables (
     table_name text COLLATE "C" PRIMARY KEY,
     -- Its schema.
     schema_name text COLLATE "C" NOT NULL,
-    -- As which kind of change a changed row is queued; null where the table has no triggers.
+    -- The kind of change as which a changed row is queued; null if the table has no triggers.
     kind text COLLATE "C",
-    -- What else the last migrate has found of it: see SourceTable in projector/database/source_names.py.
+    -- Further facts that the last migrate found: see SourceTable in projector/database/source_names.py.
     details jsonb NOT NULL DEFAULT '{}'
 );
 
@@ -961,11 +961,11 @@ CREATE TABLE IF NOT EXISTS projector.origin (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     -- Everything that was committed at the origin before this moment of its clock is here; null if nothing is proved.
     proved_at timestamptz,
-    -- How often the subscriptions had failed by then.
+    -- Number of failures of the subscriptions by then.
     errors bigint NOT NULL DEFAULT 0,
-    -- Where the WAL of the origin ended when it was asked last.
+    -- The end of the WAL of the origin when it was asked last.
     position pg_lsn,
-    -- How often the subscriptions had failed at the last look.
+    -- Number of failures of the subscriptions at the last look.
     seen_errors bigint NOT NULL DEFAULT 0,
     -- When they were seen to have failed again; null if never.
     failed_at timestamptz,
@@ -979,7 +979,7 @@ CREATE TABLE IF NOT EXISTS projector.origin (
 CREATE TABLE IF NOT EXISTS projector.left_out (
     -- The table, with its schema.
     table_name text COLLATE "C" PRIMARY KEY,
-    -- What is left out, in words; null once nothing is, while what was left out is still missing.
+    -- The reason, in words; null once nothing is left out any more, while the earlier rows are still missing.
     reason text,
     -- The copy of its rows that lacks something; null while that copy runs, empty if no subscription lists the table.
     copy text
@@ -1002,7 +1002,7 @@ CREATE TABLE IF NOT EXISTS projector.schedulers (
     ended_at timestamptz
 );
 
--- What has to outlive a process: the projection version of the last migrate, what it defined, the mapping that it was
+-- Facts that have to outlive a process: the projection version of the last migrate, what it defined, the mapping it was
 -- given, as JSON of the texts of its files by their names, whether an operator switched capture off, and when the last
 -- `refresh` commands ended.
 CREATE TABLE IF NOT EXISTS projector.settings (

@@ -94,4 +94,4 @@ CROSS JOIN LATERAL (
     WHERE s.kind = c.kind
 ) AS theirs
 WHERE c.shard = -1;
-COMMENT ON VIEW projector.changed_source IS 'What has changed in the source tables without a trigger; no row while nothing has.';
+COMMENT ON VIEW projector.changed_source IS 'The changes of the source tables that no trigger reports; no row while there are none.';

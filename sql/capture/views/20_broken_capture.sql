@@ -73,4 +73,4 @@ SELECT
                 ) AS one
             )
     END AS reason;
-COMMENT ON VIEW projector.broken_capture IS 'What is wrong with capture: one row, its reason null while every trigger is as it was installed.';
+COMMENT ON VIEW projector.broken_capture IS 'The problem of capture: one row, its reason null while every trigger is as it was installed.';

@@ -164,7 +164,7 @@ BEGIN
 END
 $$;
 COMMENT ON COLUMN leads_sql.leads.last_message_sender IS
-'Who sent the last message: user waits for an answer. Null without messages.';
+'The sender of the last message; user means that the customer waits for an answer. Null without messages.';
 COMMENT ON COLUMN leads_sql.leads.last_message_text IS 'The last message over all conversations.';
 COMMENT ON COLUMN leads_sql.leads.conversation_count IS 'Number of its conversations.';
 COMMENT ON COLUMN leads_sql.leads.platforms IS 'The platforms of on_whatsapp, on_instagram and on_webchat, then other words bytewise.';

@@ -73,7 +73,7 @@ FROM (
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = found.table_id
 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE found.is_any_fed AND NOT found.is_fed;
-COMMENT ON VIEW projector.unfed_tables IS 'The source tables of which no subscription brings rows, although one does of others.';
+COMMENT ON VIEW projector.unfed_tables IS 'The source tables whose rows no subscription brings, while one brings those of others.';
 
 -- One row: the moment up to which all commits can have been captured here. It is infinity if the source tables are the
 -- platform's own. If a subscription feeds them, or fed them and was dropped, it is the moment that projector.origin has
@@ -85,4 +85,4 @@ SELECT
             THEN 'infinity'::timestamptz
         ELSE coalesce((SELECT o.proved_at FROM projector.origin AS o), 'epoch'::timestamptz)
     END AS until;
-COMMENT ON VIEW projector.provable IS 'One row: up to which moment freshness may advance.';
+COMMENT ON VIEW projector.provable IS 'One row: the moment up to which freshness may advance.';

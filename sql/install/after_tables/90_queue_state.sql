@@ -10,7 +10,7 @@ SELECT
     (SELECT s.value FROM projector.settings AS s WHERE s.name = 'installed_version') AS migrated_version,
     EXISTS (SELECT FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL) AS freshness_frozen,
     EXISTS (SELECT FROM projector.late_keys) AS has_late_keys;
-COMMENT ON VIEW projector.queue_state IS 'What holds for the queue as a whole.';
+COMMENT ON VIEW projector.queue_state IS 'The state of the queue as a whole, in one row.';
 
 -- This version may know the kinds of changes that the one before has put aside.
 UPDATE projector.changes

@@ -17,4 +17,4 @@ FROM (
     WHERE s.name = 'refreshes'
 ) AS r
 HAVING count(*) > 2 AND min(r.ended_at) > coalesce((SELECT max(b.beat_at) FROM projector.schedulers AS b), '-infinity');
-COMMENT ON VIEW projector.cron IS 'When the last refresh from cron ended, and how far apart the last ones are.';
+COMMENT ON VIEW projector.cron IS 'When the last refresh from cron ended, and the longest time between the last ones.';

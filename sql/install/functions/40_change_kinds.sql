@@ -20,7 +20,7 @@ SELECT
     NULL,
     NULL
 FROM projector.touching_kinds AS t;
-COMMENT ON VIEW projector.change_kinds IS 'What each kind of change makes stale.';
+COMMENT ON VIEW projector.change_kinds IS 'The kinds of changes, and what each makes stale.';
 
 -- Whether this version knows what a change of this kind makes stale.
 CREATE OR REPLACE FUNCTION projector.is_known_kind(of_kind text)
