@@ -135,27 +135,27 @@ COMMENT ON SCHEMA read_model IS 'The tables that the API reads. Only the project
 -- VACUUM must not truncate these tables, because that takes an ACCESS EXCLUSIVE lock. A standby replays the lock, and
 -- while a reader there keeps it waiting, all other readers wait too. A TOAST table has a setting of its own.
 
--- One row per tenant. A transaction that changes something of a tenant writes it last, under the tenant's lock.
+-- One row per tenant. A transaction that changes data of a tenant writes this row last, under the tenant's lock.
 CREATE TABLE IF NOT EXISTS read_model.tenants (
     -- The tenant.
     user_id text COLLATE "C" PRIMARY KEY,
-    -- Grows with every transaction that changed a row of this tenant: who knows a version knows whether something
-    -- changed since.
+    -- Grows with every transaction that changes a row of this tenant, so a reader that keeps a version can tell whether
+    -- something has changed since.
     version bigint NOT NULL DEFAULT 0,
     -- Number of keys of this tenant that are set aside with an error; see projector.dead_letters.
     dead_letters integer NOT NULL DEFAULT 0,
-    -- Random, drawn anew with each version. After a restore, a failover or an erasure the same version comes again with
-    -- other rows, and never with the same id.
+    -- A random id, new with each version. After a restore, a failover or an erasure, a version can occur again with
+    -- other rows, but never with the same id.
     version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
-    -- Random, drawn anew when rows went without a tombstone, as an erasure and a first build have it: a token of the
-    -- change feed from before has missed something.
+    -- A random id, new when rows are deleted without a tombstone, as by an erasure or a first build: an earlier token
+    -- of the change feed has then missed changes.
     epoch uuid NOT NULL DEFAULT gen_random_uuid(),
-    -- The newest version of a tombstone of a lead that was deleted for its age; 0 where none was.
+    -- The newest version of the lead tombstones that were deleted because of their age; 0 if none was deleted.
     pruned_version bigint NOT NULL DEFAULT 0,
-    -- The moment that holds for this tenant while a mass change of it waits: every change of the tenant that was
-    -- committed before is here, dead letters excepted. Null while none waits, and freshness.shards hold.
+    -- The as-of of this tenant while a mass change of it waits: the read model contains every change of the tenant that
+    -- was committed before, except dead letters. Null if none waits: then freshness.shards applies.
     late_as_of timestamptz,
-    -- The newest version of a withdrawn change of a status that was deleted for its age; 0 where none was.
+    -- The newest version of the tombstones of status changes that were deleted because of their age; 0 if none was.
     pruned_status_version bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, vacuum_truncate = off, toast.vacuum_truncate = off);
 -- Usage: the tenants that are late.
@@ -200,18 +200,19 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     last_message_sender text COLLATE "C",
     -- Whether it has a conversation; false for a lead of counted template sends alone.
     has_conversation boolean NOT NULL DEFAULT true,
-    -- The version of its tenant with which this row was last written. It is no part of what a lead is, so it is neither
-    -- computed nor compared.
+    -- The version of its tenant with which this row was last written. It does not follow from source rows, so no step
+    -- computes or compares it.
     version bigint NOT NULL DEFAULT 0,
     -- Since when the customer waits for an answer: the first message of the customer after the newest one of the agent.
     -- Null unless last_message_sender is user.
     waiting_since timestamptz,
-    -- Until when one may answer freely: the latest that the window of a conversation reaches to from the newest message
-    -- of the customer in it. Null without a window.
+    -- The end of the reply window, in which the agent may answer freely: the latest end among its conversations, each
+    -- counted from the newest message of the customer. Null without a window.
     reply_window_ends_at timestamptz,
     -- Time of the newest message of the customer; null without any.
     last_customer_message_at timestamptz,
-    -- The platforms of its conversations and counted template sends beside these three, bytewise; null for none.
+    -- The platforms of its conversations and counted template sends, except these three, in bytewise order; null for
+    -- none.
     other_platforms text[] COLLATE "C",
     -- When the lead got its present status; null if it never had any, 1970-01-01 where that is not known.
     status_since timestamptz,
@@ -240,7 +241,7 @@ CREATE INDEX IF NOT EXISTS leads_by_total_messages
 CREATE INDEX IF NOT EXISTS leads_by_version
     ON read_model.leads (user_id, version, customer_phone);
 
--- One row per lead that there was and is no more, for the change feed. Those that grow old are deleted.
+-- One row per deleted lead, for the change feed. Old rows are deleted.
 CREATE TABLE IF NOT EXISTS read_model.lead_tombstones (
     user_id text COLLATE "C" NOT NULL,
     customer_phone text COLLATE "C" NOT NULL,
@@ -262,19 +263,19 @@ CREATE INDEX IF NOT EXISTS lead_tombstones_by_deleted_at
 CREATE TABLE IF NOT EXISTS read_model.lead_status_changes (
     user_id text COLLATE "C" NOT NULL,
     customer_phone text COLLATE "C" NOT NULL,
-    -- When the extraction was made that gave the status; 1970-01-01 where that is not known. Of several at one time the
-    -- last one counts.
+    -- The time of the extraction that gave the status; 1970-01-01 if it is not known. If several have the same time,
+    -- the last one counts.
     changed_at timestamptz NOT NULL,
     -- The new status: Hot, Warm or Cold; null for anything else.
     lead_status text COLLATE "C",
     -- Total score of that extraction, as in leads.
     total_score integer,
-    -- That extraction.
+    -- The extraction that gave the status.
     extraction_id text COLLATE "C" NOT NULL,
     -- The conversation that it was made from.
     conversation_id text COLLATE "C" NOT NULL,
     -- The version of its tenant with which this row was last written; 0 for a row of the build that filled the table.
-    -- It is no part of what the row is, so it is neither computed nor compared.
+    -- It does not follow from source rows, so no step computes or compares it.
     version bigint NOT NULL DEFAULT 0,
     -- Usage: the history of a lead.
     CONSTRAINT lead_status_changes_pkey PRIMARY KEY (user_id, customer_phone, changed_at)
@@ -286,7 +287,7 @@ CREATE INDEX IF NOT EXISTS lead_status_changes_by_status
 CREATE INDEX IF NOT EXISTS lead_status_changes_by_version
     ON read_model.lead_status_changes (user_id, version, customer_phone, changed_at) WHERE version > 0;
 
--- One row per change of status that was withdrawn, for the feed, also if it has come again. Those that grow old are
+-- One row per change of status that was withdrawn, for the feed, even if the change has come again. Old rows are
 -- deleted.
 CREATE TABLE IF NOT EXISTS read_model.status_change_tombstones (
     user_id text COLLATE "C" NOT NULL,
@@ -364,7 +365,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     attributes jsonb,
     -- Number of attributes left out: beyond these bounds, or of another type than the mapping declares.
     attributes_left_out integer NOT NULL DEFAULT 0,
-    -- The platforms of its counted template sends beside these three, bytewise; null for none.
+    -- The platforms of its counted template sends, except these three, in bytewise order; null for none.
     sent_on_others text[] COLLATE "C",
     -- When the lead got its present status: its newest row of lead_status_changes. Null without any.
     status_since timestamptz,
@@ -415,7 +416,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
     attributes jsonb,
     -- As in lead_profiles.
     attributes_left_out integer NOT NULL DEFAULT 0,
-    -- For how long after a message of the customer one may answer freely; null if the platform has no such window.
+    -- How long after a message of the customer the agent may answer freely; null if the platform has no such window.
     reply_window interval,
     -- Time of the newest message of the customer; null without any.
     newest_customer_message_at timestamptz,
@@ -527,7 +528,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     on_instagram integer NOT NULL,
     -- How many of them are on webchat.
     on_webchat integer NOT NULL,
-    -- How many of them have the last_message_sender user; 0 in new_day and new_hour, which a message leaves alone.
+    -- How many of them have the last_message_sender user; 0 in new_day and new_hour, which no message changes.
     last_from_user integer NOT NULL DEFAULT 0,
     -- How many of them have the last_message_sender agent; 0 in new_day and new_hour.
     last_from_agent integer NOT NULL DEFAULT 0,
@@ -558,7 +559,7 @@ CREATE TABLE IF NOT EXISTS read_model.attribute_counts (
     level text COLLATE "C" NOT NULL,
     -- The name of the attribute.
     name text COLLATE "C" NOT NULL,
-    -- string, number, boolean or array; of conversations with several, the first of these in this order of letters.
+    -- string, number, boolean or array. If a lead's conversations have several types, the alphabetically first counts.
     value_type text COLLATE "C" NOT NULL,
     -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL,
@@ -598,9 +599,9 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     round_done real,
     -- Number of leads, keys and tenants' statistics that a verify found to differ, and that are not right again yet.
     open_differences bigint NOT NULL DEFAULT 0,
-    -- Number of all that were ever found to differ.
+    -- Number of leads, keys and tenants' statistics that a verify has ever found to differ.
     found_differences bigint NOT NULL DEFAULT 0,
-    -- Random, drawn with the installation: versions of an installation before mean nothing in this one.
+    -- A random id of this installation: versions of an earlier installation are not comparable with its versions.
     installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
     -- The problem that keeps changes of the platform from arriving by logical replication; null for none.
     feed_problem text COLLATE "C",
@@ -608,20 +609,21 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     attributes jsonb NOT NULL DEFAULT '{}',
     -- Whether a build has filled lead_status_changes: until then its feed tells nothing.
     is_history_built boolean NOT NULL DEFAULT false,
-    -- The parts of the read model that a version or a mapping added: of each its name, what it is called, and what of
-    -- the read model it is. The key is the name with a digest of what the part is made by.
+    -- The parts of the read model that a version or a mapping added: for each its name, its description, and the
+    -- tables, columns and attributes that belong to it. The key is the name with a digest of what makes the part.
     parts jsonb NOT NULL DEFAULT '{}',
     -- The keys of the parts that a complete build has filled; null until a migrate has noted them.
     filled text[] COLLATE "C",
-    -- The other parts, of which the API answers nothing; null while there are none, and before the first build.
+    -- The parts that are not filled yet, so that the API does not answer from them; null if there are none, and before
+    -- the first build.
     unfilled jsonb GENERATED ALWAYS AS (CASE WHEN built_at IS NOT NULL THEN nullif(parts - filled, '{}') END) STORED,
     -- The part of the present rebuild of everything that is done, from 0 to 1; null while there is none.
     rebuild_done real,
-    -- What the rebuild fills where a migrate of ours opened the gap, as a clause such as `the mapping of 2026-11-25
-    -- 12:03 UTC is being filled`; null while there is no gap, or one that nobody planned.
+    -- What the rebuild fills if `migrate` opened the gap, as a clause such as `the mapping of 2026-11-25 12:03 UTC is
+    -- being filled`; null without a gap, or for one that nobody planned.
     gap_fills text COLLATE "C",
-    -- How old the data are in seconds before they are late, as a scheduler or a refresh from cron has noted it; null
-    -- while there was neither.
+    -- The age in seconds above which the data count as late, as a scheduler or a refresh from cron has noted it; null
+    -- before either has run.
     late_after_seconds real
 ) WITH (vacuum_truncate = off, toast.vacuum_truncate = off);
 ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS parts jsonb NOT NULL DEFAULT '{}';
@@ -637,9 +639,9 @@ ALTER TABLE read_model.projection ADD COLUMN IF NOT EXISTS late_after_seconds re
 CREATE SCHEMA IF NOT EXISTS projector;
 COMMENT ON SCHEMA projector IS 'State of the projector. It stays with the source tables, wherever the read model goes.';
 
--- One row per row of the source that tells its lead: the lead that the read model last knew it under. When a row of the
--- source moves or goes, its old lead becomes stale too; and it finds the contact and the sends of a lead, whose
--- canonical phones have no index in the platform's tables.
+-- One row per source row that names a lead: the lead under which the read model last knew it. When a source row moves
+-- or is deleted, its old lead becomes stale too. The table also finds the contact and the sends of a lead, because the
+-- platform's tables have no index on canonical phones.
 CREATE TABLE IF NOT EXISTS projector.source_keys (
     -- The kind of the key: a key_kind of sql/definition/kinds.sql.
     kind text COLLATE "C" NOT NULL,
@@ -661,9 +663,9 @@ CREATE INDEX IF NOT EXISTS source_keys_of_lead ON projector.source_keys (user_id
 CREATE TABLE IF NOT EXISTS projector.changes (
     -- Order of insertion, which is not the order of commit.
     change_id bigint GENERATED ALWAYS AS IDENTITY,
-    -- Hash of a key: 0 to 3. The holder of the shard's lock may take its rows. -1 where a trigger could not read the
-    -- key, so that the row says no more than that there is a gap. 10 to 13 where the projector does not know the kind:
-    -- such a row stays, and holds back the moment of its shard.
+    -- Hash of a key: 0 to 3. The holder of the shard's lock may take its rows. -1 if a trigger could not read the key:
+    -- the row then only reports a capture gap. 10 to 13 if the projector does not know the kind: the row stays, and
+    -- holds back the freshness of its shard.
     shard smallint NOT NULL,
     -- Whether the row is a piece of a mass change, which gives way to single changes.
     bulk boolean NOT NULL DEFAULT false,
@@ -704,8 +706,8 @@ BEGIN
 END
 $$;
 
--- The keys of mass changes, once it is known whose leads they are: one row for each lead of a key. The batch that takes
--- a row deletes it. From here on a mass change holds back the moment of its tenants alone.
+-- The keys of mass changes whose leads have been found: one row for each lead of a key. The batch that takes a row
+-- deletes it. These keys hold back only the freshness of their own tenants.
 CREATE TABLE IF NOT EXISTS projector.late_keys (
     -- Tenant of the lead.
     user_id text COLLATE "C" NOT NULL,
@@ -736,7 +738,7 @@ CREATE TABLE IF NOT EXISTS projector.dead_letters (
     kind text COLLATE "C" NOT NULL,
     -- The key that failed.
     key text COLLATE "C" NOT NULL,
-    -- Tenant of its lead: of the one of the source, or else of the one that the key is known under.
+    -- Tenant of its lead: the lead in the source, or else the one in source_keys.
     user_id text COLLATE "C",
     -- Canonical phone of the same lead.
     customer_phone text COLLATE "C",
@@ -805,8 +807,8 @@ CREATE TABLE IF NOT EXISTS projector.sweep_positions (
 ALTER TABLE projector.sweep_positions ADD COLUMN IF NOT EXISTS parts text[] COLLATE "C" NOT NULL DEFAULT '{}';
 
 -- The rounds of the verify, each of all leads, keys and statistics: the present one of the scheduler, whose position is
--- in sweep_positions, and those that ended. A verify of everything by hand is a round too, of which there is a row when
--- it has ended.
+-- in sweep_positions, and those that ended. A verify of everything by hand is a round too, and gets its row when it
+-- ends.
 CREATE TABLE IF NOT EXISTS projector.verify_rounds (
     -- Order of start.
     round_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -828,7 +830,7 @@ CREATE TABLE IF NOT EXISTS projector.verify_rounds (
     leads_total bigint NOT NULL,
     -- Number of leads that were compared.
     leads bigint NOT NULL DEFAULT 0,
-    -- Number of leads and keys that were left out to its end, because a change of theirs waited or is a dead letter.
+    -- Number of leads and keys that were still left out at its end: a change of theirs waited, or is a dead letter.
     left_out bigint NOT NULL DEFAULT 0,
     -- Number of leads, keys and tenants' statistics that differed.
     differences bigint NOT NULL DEFAULT 0,
@@ -909,7 +911,7 @@ CREATE TABLE IF NOT EXISTS projector.capture_columns (
     definition text COLLATE "C" NOT NULL,
     -- Version of the column's row in the catalog. Every ALTER TABLE of the column changes it.
     row_version text COLLATE "C" NOT NULL,
-    -- The file of the table, which ALTER TABLE changes where it rewrites the rows, as VACUUM FULL does. 0 for a
+    -- The file of the table. VACUUM FULL changes it, and so does an ALTER TABLE that rewrites the rows. 0 for a
     -- partitioned table.
     file_node oid NOT NULL,
     PRIMARY KEY (table_name, column_name)
@@ -944,8 +946,8 @@ CREATE TABLE IF NOT EXISTS projector.capture_gaps (
 );
 ALTER TABLE projector.capture_gaps ADD COLUMN IF NOT EXISTS fills text;
 
--- The platform's tables that the mapping reads, each in the schema in which the last migrate found it. Every statement
--- names them with it.
+-- The platform's tables that the mapping reads, each with the schema in which the last migrate found it. Every
+-- statement names a table with this schema.
 CREATE TABLE IF NOT EXISTS projector.source_tables (
     table_name text COLLATE "C" PRIMARY KEY,
     -- Its schema.
@@ -961,7 +963,7 @@ CREATE TABLE IF NOT EXISTS projector.origin (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     -- Everything that was committed at the origin before this moment of its clock is here; null if nothing is proved.
     proved_at timestamptz,
-    -- Number of failures of the subscriptions by then.
+    -- Number of failures of the subscriptions when that was proved.
     errors bigint NOT NULL DEFAULT 0,
     -- The end of the WAL of the origin when it was asked last.
     position pg_lsn,
@@ -974,8 +976,8 @@ CREATE TABLE IF NOT EXISTS projector.origin (
     set_backs bigint NOT NULL DEFAULT 0
 );
 
--- The tables of which the platform publishes not everything that the projection reads, or did since their rows were
--- copied; see projector/operate/origin/publications.py.
+-- The tables of which the platform does not publish everything that the projection reads, or did not since their rows
+-- were copied; see projector/operate/origin/publications.py.
 CREATE TABLE IF NOT EXISTS projector.left_out (
     -- The table, with its schema.
     table_name text COLLATE "C" PRIMARY KEY,
@@ -1171,7 +1173,7 @@ CREATE INDEX IF NOT EXISTS lead_conversations_left_out
 -- Usage: a tenant's leads by any three letters of their name, email, company or phone, and the same without accents for
 -- ignore_accents=true; and by the value of an attribute, of their own or of a conversation. It is a separate section
 -- because the extensions may be unavailable: `migrate` then warns, and a search reads all leads of the tenant.
--- If they were in the platform's schema, a restore of it would drop them.
+-- The extensions are created in public, because a restore of the platform's schema would drop them there.
 -- An existing extension may be in any schema, and is not created again: Citus would create it on its servers, which
 -- only a superuser may do.
 DO $$
@@ -1225,8 +1227,8 @@ END
 $$;
 
 -- leads_api reads the rows of one tenant at a time. Each policy is permissive and for one role: Citus makes a
--- restrictive one permissive on its servers, where one for everybody would then show all rows. A table that is as it
--- should be is left alone, so that nobody waits for it.
+-- restrictive one permissive on its servers, where one for everybody would then show all rows. A table without a
+-- problem is not changed, so that nobody waits for it.
 DO $$
 DECLARE
     found record;

@@ -281,8 +281,8 @@ def application() -> object:
     from api.server.app import create_app  # noqa: PLC0415
     from api.server.front import Front  # noqa: PLC0415
 
-    # A worker ends only when its supervisor says so: a terminal sends Ctrl-C to all processes, and a worker that gets
-    # both signals would never end. Or when the supervisor was killed, so that the port is free.
+    # A worker ends only when its supervisor says so, or was killed, so that the port is free. A terminal
+    # sends Ctrl-C to all processes, and a worker that gets both signals would never end.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -295,7 +295,7 @@ def application() -> object:
         # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.
         structlog.get_logger().exception("a worker cannot start")
         sys.exit(1)
-    # All objects of now live as long as the worker, so the garbage collector need not visit them during requests.
+    # The objects that exist now live as long as the worker, so the garbage collector need not visit them.
     gc.collect()
     gc.freeze()
     return front

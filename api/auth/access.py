@@ -11,7 +11,7 @@ from api.request.error_codes import ErrorCode
 
 
 class Access(NamedTuple):
-    """The tenant that a caller may read, or that it may read all; `name` is for logs, and no personal data."""
+    """The tenant that a caller may read, or the right to read all. `name`, for logs, is no personal data."""
 
     tenant: str | None
     reads_all: bool

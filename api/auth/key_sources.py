@@ -25,7 +25,7 @@ PAUSE_SECONDS = 30
 """How long after an attempt this process does not fetch again for an unknown key or an old set."""
 
 FIRST_PAUSE_SECONDS = 2
-"""The same as long as no set was fetched, so that no token can be verified."""
+"""The same pause while this process has no set of keys yet, and so cannot verify any token."""
 
 TIMEOUT_SECONDS = 3
 """How long a whole fetch may take."""

@@ -62,7 +62,7 @@ class BusyError(UnavailableError):
 
 
 def most_of_caller(most: int) -> int:
-    """Return how many of these one caller may hold at once; the rest is left to others."""
+    """Return how many of `most` slots one caller may hold at once. The rest is left to other callers."""
     return max(1, most * 4 // 5)
 
 

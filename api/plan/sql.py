@@ -181,8 +181,9 @@ def as_of(*late: ColumnElement[Any]) -> ScalarSelect[Any]:
     """Return the moment up to which the read model contains every change; null before the first build.
 
     It holds for each tenant that is not late. For a tenant that may be late, `late` is its own moment, or null. A
-    moment ahead of the clock was set before the clock was set back, and means nothing: if any shard has one, the result
-    is 'epoch'. So it is if the clock is behind the newest time that the projector has read from it.
+    moment ahead of the clock was set before the clock was set back, and means nothing: if any shard has one,
+    the result is 'epoch'. The result is also 'epoch' if the clock is behind the newest time that the
+    projector has read from it.
     """
     shards = freshness.c.shards
     compared = func.array_append(shards, freshness.c.newest_clock)
@@ -202,7 +203,7 @@ def unfilled() -> Label[str]:
 def freshness_columns(*more: Label[Any]) -> tuple[ColumnElement[Any], ...]:
     """Return the columns that each answer begins with: as_of, dead_letters, version, tenant_name and unfilled.
 
-    And more of `tenants`.
+    `more` are further columns of `tenants`.
 
     A statement sees the version of a tenant and its rows in one snapshot, and so the rows of this very version.
     """
@@ -255,7 +256,7 @@ class LimitOffset(NamedTuple):
 
 @dataclass(slots=True)
 class PageRow(Freshness):
-    """The results of a page that is all there is."""
+    """All results of a request, in a single page."""
 
     page: list[bytes]
 

@@ -205,7 +205,7 @@ class Parameters:
 
     @property
     def printed_on_page(self) -> tuple[str, ...]:
-        """As `printed_with`, and the key of the sort, which the cursor of the next page needs."""
+        """The words of `printed_with`, and the key of the sort, which the cursor of the next page needs."""
         for word, keys in INCLUDES.items():
             if self.sort_by in keys and word not in self.included:
                 return (*self.printed_with, word)

@@ -37,9 +37,9 @@ def answer(
 ) -> Response:
     """Return the answer with these data, or 304 if the caller has it. It may be given again from memory.
 
-    Data and pagination are JSON. `moving` is what the clock decides of the answer: with the version of the tenant it
-    tells the whole. `stands_until` is the moment after which the clock may change it; None for never. `more` has
-    headers of its own, such as the link to the next page.
+    Data and pagination are JSON. `moving` is what the clock decides of the answer: it determines the answer
+    together with the version of the tenant. `stands_until` is the moment after which the clock may change the
+    answer; None for never. `more` has further headers, such as the link to the next page.
     """
     record_ = record()
     tag = tag_of(record_.request.environ, record_.row.state, moving)

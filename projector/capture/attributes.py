@@ -23,7 +23,7 @@ MOST_DECLARED = 32
 MOST_JSON_BYTES = 65_536
 """JSON with a longer text is left out as a whole, before it is read."""
 
-# It replaces such JSON: an attribute with an impossible value, so that one attribute counts as left out.
+# This replaces such JSON. It has one attribute with an impossible value, which counts as left out.
 _TOO_LONG = """'{"attributes": "\\uffff"}'::jsonb"""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -38,7 +38,7 @@ _TYPES = {
 }
 _VALUES = {
     "text": "projector.attribute_text({}::text)",
-    # By way of its text, because a real has no more digits than it prints.
+    # The number is converted through its text, because a real has no more digits than it prints.
     "number": "projector.attribute_number({}::text::numeric)",
     "boolean": "to_jsonb({}::boolean)",
     "date": "projector.attribute_date({}::date)",

@@ -1,4 +1,4 @@
-"""Lets PostgreSQL read the texts of a mapping, by a view for each, which is rolled back."""
+"""Creates a temporary view for each text of a mapping, so that PostgreSQL parses it, and rolls it back."""
 
 import re
 from dataclasses import dataclass

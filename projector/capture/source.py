@@ -45,7 +45,7 @@ def find_missing_source(conn: Connection) -> list[str]:
 
 
 def find_missing(tables: Iterable[SourceTable], source: Mapping[str, SourceRelation]) -> list[str]:
-    """Return what of these tables does not exist, each in words. `source` is what there is of them."""
+    """Return the missing tables and columns among these, in words. `source` is the state of the tables."""
     return [
         problem
         for table in tables
@@ -56,9 +56,9 @@ def find_missing(tables: Iterable[SourceTable], source: Mapping[str, SourceRelat
 def find_unindexed(
     tables: Iterable[SourceTable], source: Mapping[str, SourceRelation]
 ) -> list[tuple[SourceRelation, str]]:
-    """Return each table that is there, with a column by which no index finds its rows, though a refresh looks there.
+    """Return each existing table with a column by which a refresh looks up rows, but which no index serves.
 
-    The columns before it in an index may be those that are compared with a fixed value.
+    Columns before it in an index are allowed if the texts compare them with a fixed value.
     """
     return [
         (source[table.name], column)

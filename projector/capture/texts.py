@@ -1,7 +1,8 @@
 """The texts of a mapping: which rows of the platform are conversations and so on, and what a changed row touches.
 
 A mapping is a folder of plain SQL, such as sql/mapping/: a SELECT for each relation, rules in changes.sql, and in
-optional.sql what may be missing. Here is what can be told without PostgreSQL; `reading` and `fit` ask it.
+optional.sql what may be missing. This module reads the texts without PostgreSQL; `reading` and `fit` use
+PostgreSQL.
 """
 
 import hashlib
@@ -34,7 +35,7 @@ _NOT_READ = re.compile(
     rf"|--[^\n]*|{_COMMENT}",
     re.DOTALL,
 )
-"""A name in quotes, a literal or a comment: of these, only a name names anything."""
+"""Matches a quoted name, a literal or a comment. Of these, only a quoted name can name a table or column."""
 NAME = r'(?:"[^"]+"|\w+)'
 _FROM = re.compile(
     rf"(?<!DISTINCT\s)\b(FROM|JOIN)(\s+)((?:{NAME}\.)?{NAME})(\s+AS\s+)({NAME})", re.IGNORECASE
@@ -99,7 +100,7 @@ class Texts:
         return schemas
 
     def left_alone(self) -> set[str]:
-        """Return the tables that are only read for names of tenants: a login that does not own them has no names."""
+        """Return the tables that only tenants.sql reads. A login that does not own them reads no names."""
         others = [text for name, text in self.relations().items() if name != "tenants"]
         return {*named(self.files.get("tenants", ""))} - {table for text in others for table in named(text)}
 

@@ -37,7 +37,7 @@ FAILED = 1
 """Exit code of a command that failed, or that found something that needs a person."""
 
 WRONG_USAGE = 2
-"""Exit code of a command that was called with what it cannot use: options, or settings."""
+"""Exit code of a command that was called with options or settings that it cannot use."""
 
 DRIFT = 3
 """Exit code of a verify that found drift."""
@@ -177,12 +177,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print a text that may repeat what others wrote: a terminal obeys none of it."""
+    """Print a text with control characters escaped, because it may repeat what others wrote."""
     click.echo(escape_lines(text), err=err)
 
 
 def echo_json(content: object) -> None:
-    """Print an object for machines, in such a way that a terminal obeys nothing of it either."""
+    """Print an object as JSON, with control characters escaped, so that it cannot control a terminal."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
     click.echo(escape_json(orjson.dumps(content, default=str, option=options).decode()))
 
@@ -230,7 +230,7 @@ def echo_report(report: RunReport) -> None:
 
 
 def _told(error: Exception, text: str) -> str:
-    """Return the text of an error, without values of customers where it goes into a log and not to a person."""
+    """Return the text of an error; if it goes to a log and not to a person, without values of customers."""
     if sys.stderr.isatty() or log.shows_personal_data():
         return text
     hidden = without_values(error)

@@ -12,7 +12,7 @@ from projector.report.progress import for_this_terminal
 
 
 def _refuse_nan(_context: click.Context, _option: click.Parameter, number: float) -> float:
-    """Refuse what no bound refuses."""
+    """Refuse NaN, which FloatRange accepts."""
     if isnan(number):
         raise click.BadParameter("nan is no number.")
     return number

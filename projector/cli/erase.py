@@ -91,7 +91,7 @@ def erase(  # noqa: PLR0913  # One argument for each option.
 
 
 def _require_target(user_id: str | None, phone: str | None, *, replay: bool, is_given: bool) -> None:
-    """Raise UsageError where the options do not say what to do; `is_given` is whether another one does."""
+    """Raise UsageError if the options do not say what to do. `is_given`: --ledger or --vacuum is given."""
     if replay and user_id is not None:
         raise click.UsageError("--user and --replay exclude each other.")
     if phone is not None and user_id is None:
@@ -115,7 +115,7 @@ def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, ye
 
 
 def _replay(conn: "Connection", *, yes: bool) -> bool:
-    """Erase what the ledger names; return whether nothing of it is left."""
+    """Erase again what the ledger names and exists; return whether all of it was erased."""
     from projector.operate import erase as erasing
 
     targets = [target for _, target in erasing.find_matches(conn)]

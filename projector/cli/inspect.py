@@ -1,4 +1,4 @@
-"""The commands that show the state of the read model, whose leads it has, and why a lead shows what it shows."""
+"""The commands that show the state of the read model, list its tenants, and explain the fields of a lead."""
 
 import sys
 from collections.abc import Sequence

@@ -119,7 +119,7 @@ def migrate(  # noqa: PLR0913  # One argument for each option.
 
 
 def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str | None) -> None:
-    """Print what the mapping misses, and end with the exit code that says whether it does."""
+    """Print the changes that the mapping misses; exit with FAILED if there are any."""
     from projector.capture.texts import read_mapping
     from projector.operate.assess import as_dict, in_lines
     from projector.operate.assess.check import check_mapping
@@ -139,7 +139,7 @@ def _check(invocation: Invocation, source_schemas: Sequence[str], mapping: str |
 
     texts = read_mapping(mapping) if mapping is not None else None
     click.echo("Changing sampled rows in a scratch database: this takes a minute or two.", err=True)
-    # As Ctrl-C does, so that what is made for the check is removed.
+    # SIGTERM then acts like Ctrl-C, so that the scratch database is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with invocation.connect("check") as conn:
         facts = check_mapping(conn, source_schemas, texts, embedded)

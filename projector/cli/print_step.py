@@ -1,7 +1,7 @@
 """Print a step of sql/ as PostgreSQL runs it, for psql: `python -m projector.cli.print_step refresh/2_lock`.
 
-Before it comes what a batch sets and creates in its session, so that EXPLAIN can be put before the step. A parameter is
-a variable of psql: `psql -v shards="'{0,1}'"`.
+The settings and staging tables of a batch's session come first, so that EXPLAIN works on the step. Parameters
+become variables of psql: `psql -v shards="'{0,1}'"`.
 """
 
 import re
@@ -15,7 +15,7 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 def printed(name: str) -> str:
-    """Return the steps of a path below `sql/`, after what their session needs; raises LookupError for none."""
+    """Return the setup of a session and the steps of a path below `sql/`. Raises LookupError for none."""
     session = [f"SET search_path = {SEARCH_PATH};", *(f"{text};" for text in ONE_SERVER.settings)]
     session.append(statement("refresh/0_session/10_staging_tables"))
     texts = [f"-- {step.name}\n{step.text.decode()}" for step in steps(name)]

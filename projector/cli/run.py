@@ -81,7 +81,7 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
 def _conclude(
     conn: "Connection", report: RunReport, tenants: Sequence[str] | None = None, *, prints: bool = True
 ) -> None:
-    """Print the report with what is left for a superuser; raise ProjectorError for what is not in the read model."""
+    """Print the report and what is left for a superuser; raise ProjectorError if changes are left out."""
     from projector.core.dead_letters import require_nothing_left_out
     from projector.operate.roles import read_access
 

@@ -34,7 +34,7 @@ ANALYZE_ABOVE_ROWS = 100
 """A batch that writes more leads and messages looks for tables that have outgrown their statistics."""
 
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
-"""How old freshness is before a refresh with nothing to do moves it, unless a caller waits for it."""
+"""A refresh with nothing to do moves freshness only if it is this old, unless a caller waits for it."""
 
 # Errors that only data, or a function of the mapping, can cause: several rows instead of one, a value out of range, a
 # broken rule, a function that fails, a row that is too large or nested too deeply. docs/internals/architecture.md
@@ -47,10 +47,10 @@ STATEMENT_TIMEOUT = "10s"
 """How long a statement of a refresh may run. A rebuild has no such limit."""
 
 ONE_KEY_TIMEOUT = "1s"
-"""The same, if a key is tried or read alone after a failure: all tenants wait while its row is computed."""
+"""The statement timeout for a failed key that is tried or read alone: all tenants wait meanwhile."""
 
 EXPANSION_TIMEOUT = "60s"
-"""The same, while the rules of the mapping find what a change touches. A truncated table can take any time."""
+"""The statement timeout while rules of the mapping find what a change touches. A TRUNCATE has no limit."""
 
 _log = structlog.get_logger(__name__)
 
@@ -378,7 +378,7 @@ def advance_freshness(
 def advance_after_commit(
     conn: Connection, shards: Sequence[int], opened: QueueState, at_least: timedelta, *, is_late: bool
 ) -> None:
-    """Do the same for a distributed read model, whose workers may finish later than the commit.
+    """Advance freshness of a distributed read model, whose workers may finish later than the commit.
 
     Freshness stays as it is while a worker is in doubt, or if another refresh owns one of the shards by now.
     """

@@ -58,7 +58,7 @@ class _Read:
             return self._waiter
 
     def check(self, watching: Connection) -> None:
-        """Cancel it if a session waits for it."""
+        """Cancel the read if a session waits for a table that it holds."""
         pid = self.conn.info.backend_pid
         waiter = rows.row(watching, Waiter, query("core", "find_waiter"), {"pid": pid})
         if waiter is None:

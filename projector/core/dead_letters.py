@@ -77,7 +77,7 @@ def set_unreadable_aside(conn: Connection, error: psycopg.Error) -> None:
 
 
 def _set_aside(conn: Connection, kind: str, key: str, error: psycopg.Error, *, anyhow: bool) -> bool:
-    """Set a key aside if its rows have a fault, or `anyhow`."""
+    """Set a key aside if its rows have a fault; with `anyhow`, also if none is found."""
     is_there, fault = examine(conn, kind, [key])
     if fault is None and not anyhow:
         return False
@@ -111,10 +111,11 @@ def _succeeds(conn: Connection, kind: str, key: str, *, patient: bool) -> bool:
     except (psycopg.Error, BlockedError) as error:
         failed = find_row_failure(conn, error)
         with conn.transaction():
-            # As in the try: changes that a take drops for a dead letter that goes would be lost.
+            # As in _retry: if a batch dropped changes of a dead letter that is deleted here, they would be
+            # lost.
             locks.own_queue(conn)
             if not set_aside(conn, kind, key, failed):
-                # It was erased since.
+                # An erasure has deleted the rows of the key meanwhile.
                 conn.execute(query("core", "delete_dead_letter"), {"kind": kind, "key": key})
                 count_dead_letters(conn)
         return False

@@ -239,7 +239,7 @@ class LateKeys:
             self._tenant = tenant
             taken = self._stage(conn)
             pipeline.test_point("late_taken")
-            # As in a batch.
+            # Strict unless dead letters were taken, as in a batch: see _take_and_recompute.
             timeout = ONE_KEY_TIMEOUT if taken.changes == 1 and self.may_fail and not self._strict else None
             strict = not taken.has_dead_letters
             written = recompute(conn, strict=strict, timeout=timeout) if taken.changes else BatchResult()

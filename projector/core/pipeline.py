@@ -26,10 +26,10 @@ AT_POINT: ContextVar[Callable[[str], object] | None] = ContextVar("at_point", de
 """A function of a test, which is called when a run of its thread reaches a named point."""
 
 RESOLVE = ("refresh/3_resolve",)
-"""From locked tenants to the leads of the stale keys."""
+"""The steps that find the leads of the stale keys once the tenants are locked."""
 
 LOCK_AND_RESOLVE = ("refresh/2_lock", *RESOLVE)
-"""From stale keys to locked tenants, and to the stale leads."""
+"""The steps that lock the tenants of the stale keys, and find their leads."""
 
 
 def test_point(point: str) -> None:
@@ -56,8 +56,8 @@ class BatchResult:
 class Run:
     """A pass through some phases: the conditions that hold, and the parameters of the steps.
 
-    `elsewhere` says what the steps read in place of names of ours. `is_set_based`: PostgreSQL may join whole tables of
-    the platform with what is staged.
+    `elsewhere` maps our names in the texts of the steps to the names that replace them. With `is_set_based`,
+    PostgreSQL may join whole tables of the platform with the staging tables.
     """
 
     conn: Connection

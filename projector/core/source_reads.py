@@ -24,7 +24,7 @@ SOURCE_PATIENCE_SECONDS = 60.0
 """How long a rebuild or a verify tries to read the platform's tables while another session holds one of them."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
-"""How long a read that yielded waits before it begins again: twice as long each time."""
+"""The first and the longest pause before a read that yielded begins again. The pause doubles each time."""
 
 
 def read_source(conn: Connection, read: Callable[[], _Found]) -> _Found:
@@ -43,8 +43,8 @@ def retry_reading(
     """Call `work`, which limits its lock waits, and again while another session holds one of the platform's tables.
 
     It also begins again whenever it yielded to a session that waits for a table that it holds. Returns the result of
-    `work`. Raises BlockedError with `message` after `patience` seconds; with 0, at once, also if it yielded. `also` are
-    further rows of the table of errors.
+    `work`. Raises BlockedError with `message` after `patience` seconds; with a patience of 0 at once, also if
+    `work` yielded. `also` are further errors after which `retry` calls it again.
     """
 
     def sleep(seconds: float) -> None:

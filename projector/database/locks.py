@@ -56,7 +56,7 @@ LATE_KEYS = 4
 """A further second key of SHARD, for projector.late_keys: shared by the sessions that take late keys."""
 
 WHOLE_QUEUE = (*SHARDS, LATE_KEYS)
-"""Their owner has the whole queue to itself."""
+"""A session that holds the locks of all of these owns the whole queue."""
 
 
 def own_queue(conn: Connection) -> None:

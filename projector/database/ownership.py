@@ -116,6 +116,6 @@ def is_pooled(conn: psycopg.Connection[Any]) -> bool:
 
 
 def backend_pid(conn: psycopg.Connection[Any]) -> int:
-    """Return the process that serves this connection now; its `info` has the one that was announced to it."""
+    """Return the process that serves this connection now; its `info` has the one announced at connect."""
     pid: int = value(conn, "SELECT pg_catalog.pg_backend_pid()")
     return pid

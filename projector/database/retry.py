@@ -20,11 +20,11 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A row of the table.
+    """An entry of the table that `retry` takes: errors after which it begins again, and for how long.
 
-    The pause doubles up to the longest one. `retry` gives up after this many `tries`, or at an error `patience` seconds
-    after the first: work of an hour does not end at its first lock timeout. It then calls a callable `message`, which
-    looks up the holder of the lock.
+    The pause doubles up to `longest_pause`. `retry` gives up after `tries`, or at an error that comes
+    `patience` seconds after the first one, so that work of an hour does not end at its first lock timeout. If
+    `message` is callable, it is called only then, to look up the holder of the lock.
     """
 
     errors: tuple[type[Exception], ...]
@@ -40,7 +40,8 @@ class Again:
         if isinstance(error, psycopg.Error) and is_raised(error):
             return False
         if isinstance(error, errors.UniqueViolation):
-            # Another try helps only in our tables: not in the platform's, nor where duplicates prevent a new index.
+            # Another try helps only for our tables, and not if duplicates prevent the creation of a unique
+            # index.
             where = error.diag.schema_name, error.diag.source_function
             return where == ("projector", "_bt_check_unique") and isinstance(error, self.errors)
         if isinstance(error, errors.ProgramLimitExceeded) and not is_server_limit(error):

@@ -30,7 +30,7 @@ TABLES = (*LEAD_TABLES, *STATISTICS, SOURCE_KEYS)
 """Everything that follows from source rows, which a first build fills."""
 
 COMPARE = ("refresh/4_recompute", "refresh/5_compare_messages", "refresh/7_compare_leads")
-"""From stale leads to what differs; nothing is written."""
+"""The steps that compute stale leads and find what differs. They write nothing."""
 
 WRITE = (
     "refresh/4_recompute",
@@ -40,7 +40,7 @@ WRITE = (
     "refresh/8_write_history",
     "refresh/8_write_leads",
 )
-"""From stale leads to rows of the read model."""
+"""The steps that compute stale leads and write them to the read model."""
 
 
 def places_of_leads() -> tuple[str, ...]:

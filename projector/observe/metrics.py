@@ -38,11 +38,11 @@ from projector.report.log import quoting
 
 CONNECT_SECONDS = 2
 STATEMENT_SECONDS = 4
-"""A scrape is over before Prometheus gives it up, which it does after ten seconds."""
+"""With these limits, a scrape ends before Prometheus gives up, which it does after ten seconds."""
 
 DATABASE_UP = "leads_projector_database_up"
 
-# No restart brings an address of these to life, unlike a port that is taken or a name server that is away.
+# Errors that no restart cures, unlike a port that is in use or a name server that does not answer.
 _NO_ADDRESS = (socket.EAI_NONAME, socket.EAI_FAMILY, errno.EADDRNOTAVAIL)
 
 _log = structlog.get_logger(__name__)
@@ -105,7 +105,7 @@ class StateCollector:
         self._trouble: str | None = None
 
     def collect(self) -> Iterator[Metric]:
-        """Return the metrics; only that the state is not known, where the database does not answer."""
+        """Return the metrics; if the database does not answer, only DATABASE_UP."""
         # Several servers that scrape at once take turns.
         with self._lock:
             state = self._read()
@@ -162,7 +162,7 @@ def serving(config: Config) -> Iterator[None]:
     if not port:
         yield
         return
-    # When each count began is of no use to an operator, and would double the series.
+    # The metrics of creation times do not help an operator, and would double the series.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     state = StateCollector(config.database_url)
     REGISTRY.register(state)

@@ -52,7 +52,8 @@ class Tracing:
     def batch(self, work: Callable[[], _Done]) -> _Done:
         """Do the work of a batch, and return what it returns.
 
-        A batch that took changes or failed is sent. An error has its kind alone: its message can quote a row.
+        Only a batch that took changes or failed is sent. Of an error, the span has only the kind: the message
+        can quote a row.
         """
         with self._tracer.start_as_current_span(
             "refresh batch",
@@ -81,7 +82,7 @@ class Tracing:
 
 
 def name_of(statement: object) -> str:
-    """Return the name of a statement; its first word where it has none, never a value."""
+    """Return the name of a statement, or its first word if it has no name. Neither holds a value."""
     text = statement.decode() if isinstance(statement, bytes) else statement
     if not isinstance(text, str):
         return type(statement).__name__

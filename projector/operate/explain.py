@@ -179,7 +179,7 @@ def prepare(conn: Connection) -> None:
 
 
 def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -> Explanation:
-    """Explain a lead in the caller's transaction, which from then on can write nothing but what `prepare` created."""
+    """Explain a lead in the caller's transaction, which can then write only to the tables of `prepare`."""
     conn.execute(query("operate", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
     canonical = value(conn, query("operate", "canonical_phone"), {"phone": phone})
     if canonical is None:
@@ -247,7 +247,7 @@ def _texts(explanation: Explanation) -> Iterator[str]:
         if rows:
             yield ""
             of = explanation.candidates[table]["table"]
-            # If the platform has other names for them.
+            # The heading names the table only if the platform has another name for it.
             yield f"{heading}:" if of is None or of.endswith(f".{table}") else f"{heading}, of {of}:"
         for row in rows:
             yield "- " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
@@ -273,7 +273,7 @@ def _try(conn: Connection, read: Callable[[], _Found]) -> _Found | psycopg.Error
 
 
 def _own_keys(conn: Connection, lead: Record, keys: list[Record]) -> list[Record]:
-    """Return the keys that concern the lead; if a row cannot be read, by what is known of its key."""
+    """Return the keys that concern the lead. If a row cannot be read, its key counts if it is known."""
     parameters = {**lead, **_arrays(keys), "known": [key["is_known"] for key in keys]}
     found = _try(conn, partial(_read, conn, "find_own_keys", parameters))
     if not isinstance(found, psycopg.Error):

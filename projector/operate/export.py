@@ -42,7 +42,7 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     noun = kind.partition(".")[0]
     parameters: dict[str, object] = {"user_id": user_id, "start": start, "end": end}
     try:
-        # Customers' data are for the caller alone: nobody else may read this file, or have put one in its place.
+        # Only the caller may read customers' data, so the file is new and has mode 0600.
         with NamedTemporaryFile(
             dir=file.parent, prefix=f".{file.name}.", suffix=".part", delete=False
         ) as opened:

@@ -90,7 +90,7 @@ def migrate(
     notices += _set_up_search(conn)
     apart = change_tables(conn, lambda: set_up_access(conn))
     membership = change_tables(conn, lambda: set_up_readers(conn))
-    # The statements of the first include that of the other.
+    # The statements of set_up_access include that of set_up_readers.
     notices += apart or membership
     change_tables(conn, lambda: distribution.grant(conn))
     if gaps.switched_off(conn) is None:
@@ -125,7 +125,7 @@ def _set_up_search(conn: Connection) -> list[str]:
 
 
 def install_capture(conn: Connection, source_schemas: Sequence[str], mapping: Texts) -> None:
-    """Install the definition and the triggers, without what only readers outside of the database need."""
+    """Install the definition and the triggers, without the objects that only readers need."""
     change_tables(
         conn, lambda: _install(conn, source_schemas, mapping, create_source=False, distribute=False)
     )
@@ -140,7 +140,7 @@ def _install(
     create_source: bool,
     distribute: bool,
 ) -> list[str]:
-    """Install what only needs the right to create, in the caller's transaction; return what is not known."""
+    """Install what needs only the right to create, in the caller's transaction; return notices."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
     before = _read_parts_before(conn)
@@ -225,9 +225,9 @@ def _note_source(conn: Connection, fit: Fit) -> None:
 
 
 def _complete(conn: Connection) -> None:
-    """Install what takes a while if there are leads.
+    """Install what takes long if there are leads, such as indexes.
 
-    Readers go on, because no table changes in the same transaction.
+    Readers are not blocked, because this transaction changes no table.
     """
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
@@ -285,7 +285,7 @@ def _define(conn: Connection, fit: Fit) -> None:
 def _find_source(
     conn: Connection, source_schemas: Sequence[str], mapping: Texts | None, *, create_source: bool
 ) -> Fit:
-    """Return the platform's tables, which are created before where they are missing and may be.
+    """Return how the platform's tables fit; with `create_source`, first create those that are missing.
 
     Raises ProjectorError if something would make this migrate, or the first build, fail.
     """

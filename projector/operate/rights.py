@@ -20,10 +20,10 @@ HANDED_OVER = ("projector", "read_model", "leads_sql")
 class Server:
     """The server, the database, and the rights of the login there. Names are quoted.
 
-    `vacuums`: autovacuum is on. `has_extensions`: those that a search needs are there or can be created.
-    `grants_inherit`: each membership says if the rights of the role come with it, as from PostgreSQL 16 on, or an
-    attribute of the member does. `can_create` and `can_create_temporary` are about schemas and temporary tables;
-    `can_create_roles` is true where the roles of ours are there.
+    `vacuums`: autovacuum is on. `has_extensions`: the extensions that a search needs exist or can be created.
+    `grants_inherit`: each membership, and not an attribute of the member, says whether the member inherits
+    the rights of the role, as from PostgreSQL 16 on. `can_create` and `can_create_temporary` are about
+    schemas and temporary tables; `can_create_roles` is also true if our roles already exist.
     """
 
     version: str
@@ -44,7 +44,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class OwnerRights:
-    """An owner of tables that are read, and in words the rights that only the login has, or None."""
+    """An owner of tables that are read. `rights` are those that the login has and the owner lacks."""
 
     owner: str
     is_login: bool
@@ -68,7 +68,7 @@ def find_missing_rights(
 ) -> Iterator[str]:
     """Return in words each reason why `migrate` would lack a right, or take over foreign objects.
 
-    `found` is the state of the platform's tables, and `captured` are the names of those that get triggers.
+    `tables` is the state of the platform's tables, and `captured` are the names of those that get triggers.
     """
     login, schemas = read_server(conn), _find_schemas(conn)
     yield from _find_foreign_tables(login, tables, captured)

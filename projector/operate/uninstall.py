@@ -23,12 +23,12 @@ _TRIGGER_FUNCTION = re.compile(r'projector\."?capture_.*\(\)$', re.DOTALL)
 
 
 def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
-    """Return what others made that would go with these schemas of ours, views upon views too, in PostgreSQL's words.
+    """Return the objects of others that would be dropped with these schemas of ours, in PostgreSQL's words.
 
-    PostgreSQL says it where it drops what is ours with CASCADE, in a transaction that is rolled back. The functions of
-    the triggers stay in it: with them the platform's tables would be held. Of each kind of ours PostgreSQL names 100
-    objects, and how many others there are. Triggers, rules and columns on our tables go without a word, so they are
-    looked up.
+    PostgreSQL names them, views upon views too, when this function drops our objects with CASCADE in a
+    transaction that it rolls back. The trigger functions are not dropped, because that would lock the
+    platform's tables. For each kind of object PostgreSQL names 100, and says how many more there are. It
+    drops triggers, rules and columns on our tables without naming them, so they are looked up.
     """
     current = [f"{table.name}.{column}" for table in tables().values() for column in table.columns]
     parameters = {
@@ -55,7 +55,10 @@ def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
 
 
 def _drop(conn: Connection, own: Iterable[OwnObject], behaviour: str, *, with_all: bool = True) -> list[str]:
-    """Drop our objects, views first; return what else PostgreSQL has dropped. Without `with_all` some of ours stay."""
+    """Drop our objects, views first; return what else PostgreSQL has dropped.
+
+    Without `with_all`, schemas and trigger functions stay.
+    """
     heard: list[str] = []
 
     def hear(notice: psycopg.errors.Diagnostic) -> None:

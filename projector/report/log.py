@@ -89,7 +89,7 @@ def configure(level: str, form: str, *, personal_data: bool = False) -> None:
 
 
 def _is_told(record: logging.LogRecord) -> bool:
-    # psycopg says so of the statements after one that failed in a pipeline, whose error is raised.
+    # psycopg logs this for the statements that follow a failed one in a pipeline, whose error it raises.
     return not (record.name == "psycopg" and str(record.msg).startswith("error ignored terminating"))
 
 

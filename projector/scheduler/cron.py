@@ -15,7 +15,7 @@ _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 def cron_trigger(text: str) -> "CronTrigger":
     """Return APScheduler's trigger for a cron expression. Raises ValueError for another text."""
-    # Settings are read by each command, and few of them have such a setting.
+    # Imported here, because every command reads the settings, and few installations set a cron expression.
     from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415
 
     minute, hour, day, month, weekdays = fields = text.lower().split()

@@ -51,7 +51,7 @@ class Database:
         self._pause = _FIRST_RETRY_SECONDS
 
     def connect(self, job: str) -> Connection | None:
-        """Return a new connection; None where there is none yet, or it is too early to try again."""
+        """Return a new connection; None if the database does not answer, or the next try is not due."""
         with self._lock:
             if time.monotonic() < self._retry_at:
                 return None
@@ -67,7 +67,7 @@ class Database:
             return conn
 
     def reach(self, job: str) -> Connection | None:
-        """Return a new connection, however early it is; None where the database does not answer, which is noted."""
+        """Return a new connection without a pause; None if the database does not answer, which is noted."""
         try:
             conn = db.connect(self.url, application_name=f"{db.SCHEDULER_NAME}: {job}")
             # Else a killed process keeps its locks until a long statement has ended.
@@ -79,10 +79,10 @@ class Database:
         return conn
 
     def replace(self, job: str, error: Exception, connected_at: float) -> Connection | None:
-        """Return a new connection for one that broke with this error, and was made at this monotonic time.
+        """Replace a connection that was made at this monotonic time and broke with this error.
 
-        Where there is one, the server ended that session alone, as an operator or a timeout asks for. One that is older
-        than the last return of the database broke when the database was lost: that is logged already.
+        If a new connection can be made, the server has ended only that session, as an operator or a timeout
+        does. A connection from before the last outage of the database broke with it, which is already logged.
         """
         with self._lock:
             is_new = self._lost_at is None and connected_at >= self._back_at
@@ -119,7 +119,8 @@ class Shared:
 class Job:
     """Work that is done in turns on a connection of its own. After a failure it waits longer before each next try.
 
-    `longest_retry_seconds` is the longest of these waits; 0 is for a job that is next tried at a time of its calendar.
+    `longest_retry_seconds` is the longest of these waits; with 0 the job waits for the next time of its
+    calendar.
     `is_at_work` says whether it takes a turn, and `alive_at` when it last showed progress.
     """
 
@@ -147,7 +148,8 @@ class Job:
 
     def __call__(self) -> float | None:
         """Take a turn if there may be something to do. Return what `run` does."""
-        # Before the look at `stop`: who sets that and then finds no job at work may close the connections.
+        # Set before `stop` is read: a thread that sets `stop` and then finds no job at work closes the
+        # connections.
         self.touch()
         self.is_at_work = True
         try:
@@ -174,7 +176,7 @@ class Job:
             self.is_at_work = False
         metrics.SUCCESS.labels(self.name).set_to_current_time()
         if self._trouble is not None:
-            # Whoever reads that it works again finds `status` content.
+            # Before the line of the log, so that an operator who reads it finds no failure in `status`.
             self._note_refresh("done", None)
             _log.info("works again", job=self.name)
         self._trouble, self._pause, self._noted_at = None, _FIRST_RETRY_SECONDS, float("-inf")
@@ -191,7 +193,7 @@ class Job:
             self._prepared = conn
 
     def progress(self) -> Lines:
-        """Return a progress of the job, which notes that it is alive and ends it when the scheduler ends."""
+        """Return a Lines object that notes that the job is alive, and ends the job with the scheduler."""
         return _WatchedLines(self)
 
     def cancel(self) -> None:
@@ -216,7 +218,7 @@ class Job:
             self.conn = None
 
     def close(self) -> None:
-        """End for good."""
+        """Release what the job holds. It takes no further turn."""
         self.disconnect()
 
     def _note_failure(self, error: Exception) -> float | None:

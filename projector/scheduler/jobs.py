@@ -1,4 +1,4 @@
-"""The jobs of the scheduler but the refresh: what each does, how often, and how long it waits after a failure."""
+"""The jobs of the scheduler except the refresh, with their intervals and their waits after a failure."""
 
 import os
 import secrets
@@ -26,7 +26,7 @@ IDLE_UPKEEP_SECONDS = 5.0
 _QUEUE_DEPTH_SECONDS = 5.0
 
 _UNFED_SECONDS = 1.0
-"""How long the origin waits where no subscription brings source rows, before it asks the refresh again."""
+"""The pause of the job `origin` while no subscription brings source rows."""
 
 VERIFY_WAIT_SECONDS = 20.0
 """The longest pause before the job looks for a slice again. The rounds are in the database: another scheduler may go on
@@ -37,13 +37,14 @@ _VERIFY_GIVES_WAY_ABOVE_CHANGES = 10_000
 """While more changes wait, a verify would read them all with each slice, and leave out most leads."""
 
 _CRON_WINDOW_SECONDS = 50
-"""A run from cron is left out where another scheduler began one so recently: their clocks may differ a little, and
-cron expressions have minutes."""
+"""A rebuild from cron is skipped if another scheduler began one this recently: the clocks may differ a
+little, and a cron expression is exact to the minute."""
 
 PRUNE_SECONDS = 3600.0
 
 _BEAT_SECONDS = 5.0
-"""How often a scheduler notes that it is there. `status` misses one that has not for ten seconds and holds no lock."""
+"""How often a scheduler notes that it is alive. After ten seconds without a note and a lock, `status` reports
+it as lost."""
 
 _LATE_SECONDS = 10.0
 """The data are late once they are older than this and two pauses of the refresh."""
@@ -65,12 +66,12 @@ class Upkeep(Job):
         self._next_at = self._depth_at = 0.0
 
     def wait(self) -> float:
-        """Return whether it is too early, by what the refresh has seen."""
+        """Return 0 if upkeep is due, given what the refresh has seen; else a pause."""
         is_due = self.shared.is_troubled or not self.shared.pace.is_idle or time.monotonic() >= self._next_at
         return 0.0 if is_due else UPKEEP_SECONDS
 
     def run(self, conn: Connection) -> float:
-        """Find out whether there is a reason to rebuild."""
+        """Rebuild everything if there is a reason to."""
         source_changes.note_harmless_changes(conn)
         recovery.note_interrupted_runs(conn)
         reasons = recovery.find_rebuild_reasons(conn)
@@ -85,7 +86,7 @@ class Upkeep(Job):
 
 
 class Presence(Job):
-    """Notes that this scheduler is there, until it ends: one that dies is missed by `status`.
+    """Notes that this scheduler is alive, until it ends, so that `status` can report one that died.
 
     Its session holds a lock, which is free once the process has died.
     """
@@ -98,10 +99,10 @@ class Presence(Job):
         self._id = secrets.randbelow(2**31)
 
     def run(self, conn: Connection) -> float:
-        """Note again and again that it is there, and that it ends once it does."""
+        """Note every few seconds that the scheduler is alive, and finally that it has ended."""
         own = {"scheduler_id": self._id, "host": socket.gethostname(), "pid": os.getpid()}
         with locks.session_lock(conn, locks.SCHEDULER, self._id):
-            # A refresh may miss its time twice before anybody is told.
+            # The data count as late only after a refresh has missed its time twice.
             late_after = _LATE_SECONDS + 2 * self.shared.config.refresh_seconds
             conn.execute(query("scheduler", "note_lateness"), {"seconds": late_after})
             conn.execute(query("scheduler", "note_scheduler"), own)
@@ -123,11 +124,11 @@ class FollowOrigin(Job):
         self._origin = Origin(shared.config.origin_url)
 
     def wait(self) -> float:
-        """Return how long it waits where nothing is replicated."""
+        """Return a pause while nothing is replicated, else 0."""
         return 0.0 if self.shared.is_fed or self.shared.config.origin_url else _UNFED_SECONDS
 
     def run(self, conn: Connection) -> float:
-        """Note what is proved to have arrived."""
+        """Note up to which moment the changes of the origin are proved to have arrived."""
         return self._origin.follow(conn)
 
 
@@ -138,7 +139,7 @@ class Verify(Job):
     longest_retry_seconds = 600.0
 
     def run(self, conn: Connection) -> float:
-        """Verify the next slice if it is due, unless another scheduler does, or something more urgent is to be done."""
+        """Verify the next slice if it is due, unless another scheduler does, or something is more urgent."""
         days, wait = self.shared.config.verify_days, VERIFY_WAIT_SECONDS
         with locks.try_session_lock(conn, locks.JOB, locks.VERIFY_JOB) as taken:
             if taken and days == 0:
@@ -150,10 +151,10 @@ class Verify(Job):
 
 
 def may_verify(conn: Connection) -> bool:
-    """Return whether what differs now would be drift, and nothing more urgent is to be done.
+    """Return whether a difference now would be drift, and nothing is more urgent.
 
-    So it is while the read model is of this version, every change is captured, no rebuild of everything is under way,
-    and not too many changes wait.
+    That is the case while the read model has this version, every change is captured, no rebuild of everything
+    is under way, and not too many changes wait.
     """
     require_migrated_version(conn)
     reasons = recovery.find_rebuild_reasons(conn)
@@ -163,7 +164,7 @@ def may_verify(conn: Connection) -> bool:
 
 
 class Rebuild(Job):
-    """Does what LEADS_REBUILD_CRON asks for, in one of several schedulers. A failed one waits for its next time."""
+    """Rebuilds everything at the times of LEADS_REBUILD_CRON, in one of several schedulers."""
 
     name = "rebuild"
     longest_retry_seconds = 0.0

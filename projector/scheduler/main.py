@@ -43,10 +43,10 @@ CLOCK_SECONDS = 1.0
 """How often the wall clock is compared with the monotonic clock."""
 
 STEP_SECONDS = 2.0
-"""By how much the two may move apart between two comparisons. By more, the wall clock was set."""
+"""How far the two clocks may move apart between two comparisons. If it is more, the wall clock was set."""
 
 _MISSED_SECONDS = 60
-"""How late a rebuild from cron may begin. A clock that was set ahead has passed times at which nothing is to happen."""
+"""How late a rebuild from cron may begin. If the clock is set ahead, the skipped times start no rebuild."""
 
 # How long the jobs have to finish after a signal, before their statements are cancelled, and before the process
 # exits.
@@ -63,8 +63,9 @@ def run(config: Config) -> None:
     """
     scheduler = Scheduler(config)
     scheduler.check_installed()
-    # In this thread and in those that it starts: a signal that comes before it is waited for stays pending. Not before
-    # this process is sure to wait: programs that it starts after a refusal would inherit the mask.
+    # Block the signals in this thread and in those that it starts, so that an early signal stays pending
+    # until sigwait. This follows the check, because programs started after a failed check would inherit the
+    # mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     _log.info(
         "the projector runs",
@@ -88,7 +89,7 @@ class Pause(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types.
     """
 
     def __init__(self, seconds: float) -> None:
-        # APScheduler looks for the first time that is ahead: it would never find one without a pause.
+        # Never 0: APScheduler looks for the next time in the future, and would not find one.
         self._pause = timedelta(seconds=max(seconds, 0.01))
 
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
@@ -97,7 +98,7 @@ class Pause(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types.
 
 
 class Scheduler:
-    """The jobs, what starts each when it is due, and what watches them and the clock."""
+    """Starts each job when it is due, and watches the jobs and the clock."""
 
     def __init__(self, config: Config) -> None:
         self.shared = Shared(config)
@@ -108,7 +109,7 @@ class Scheduler:
             metrics.ERRORS.labels(name)
         self._calendar = cron_trigger(config.rebuild_cron) if config.rebuild_cron else None
         self._clocks_apart = _read_clocks_apart()
-        # Whatever APScheduler says of a job that fails, _plan_next says without the values that it failed for.
+        # _plan_next logs the failure of a job; APScheduler would log it too, with values of rows.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)
         self._apscheduler = BackgroundScheduler(
@@ -119,7 +120,7 @@ class Scheduler:
         )
 
     def check_installed(self) -> None:
-        """Raise NotInstalledError for a database without a read model. One that does not answer is waited for."""
+        """Raise NotInstalledError if the database has no read model. If it does not answer, the jobs wait."""
         try:
             conn = db.connect(self.shared.config.database_url, application_name=db.SCHEDULER_NAME)
         except DatabaseUnreachableError as error:
@@ -154,7 +155,7 @@ class Scheduler:
             self.end()
 
     def _refresh(self) -> float:
-        """Take turns of the refresh until the scheduler ends. Their pauses are shorter than a plan is worth."""
+        """Take turns of the refresh until the scheduler ends. Its pauses are too short to plan each turn."""
         pause = 0.0
         while not self.shared.stop.wait(pause):
             pause = self.jobs["refresh"]() or 0.0

@@ -9,24 +9,25 @@ IDLE_AFTER_SECONDS = 5.0
 
 SHORTEST_PAUSE_SECONDS = 0.005
 PAUSES_SINCE_A_CHANGE = 200
-"""A pause is this part of the time since the last change: a change that follows it waits for 0.5 % of that at most."""
+"""A pause is the time since the last change divided by this, so the next change waits at most 0.5 % of it."""
 
 SHORTEST_FRESHNESS_SECONDS = 0.02
 FRESHNESS_SINCE_A_CHANGE = 2
-"""How old freshness may be, as part of the time since the last change. Somebody who has just written, and asks for data
-of the time of the commit, waits for it to move beyond that."""
+"""Freshness may be as old as the time since the last change divided by this. A caller who has just written,
+and asks for data as of the commit, waits until freshness has passed the commit."""
 
 IDLE_FRESHNESS_SECONDS = 0.45
-"""How old freshness is before it moves while nothing changes: each move writes a row."""
+"""While nothing changes, freshness moves only once it is this old, because each move writes a row."""
 
 LONGEST_LOOK_SECONDS = 1.0
-"""How long batches alone may stand in for a look. They do not see the dead letters."""
+"""How long batches may replace a look at everything. Batches do not see whether dead letters are due."""
 
 
 class Pace:
     """The time since the last change, and since the last look, on a clock that never steps.
 
-    `longest` is the longest pause, in seconds. A projector that begins is as one that has found a change.
+    `longest` is the longest pause, in seconds. A projector that starts behaves as if it had just found a
+    change.
     """
 
     def __init__(self, longest: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,7 +59,7 @@ class Pace:
 
     @property
     def needs_look(self) -> bool:
-        """Whether the next look is to be one at everything, and not at the queue alone."""
+        """Whether the next look has to cover everything, and not only the queue."""
         if self.is_idle:
             return True
         now = self._clock()

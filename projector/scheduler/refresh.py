@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
 TURN_SECONDS = 1.0
-"""How long a turn of dead letters takes, but for the one that it has begun."""
+"""After this time a turn retries no further dead letter."""
 
 END_SECONDS = 0.1
-"""How long a tenant may be late after its last piece, so that a projector does not look after each piece of others."""
+"""How long a tenant may stay late after its last piece, so that a projector does not check after each one."""
 
 TALLY_SECONDS = 60.0
 """How long one line of the log covers."""
@@ -93,7 +93,7 @@ class Refresh(Job):
             and time.monotonic() >= self._dead_letters_at
             and not self.shared.stop.is_set()
         ):
-            # A turn at a time: new changes are taken before the next ones, whatever is due.
+            # Only one turn, however many dead letters are due: new changes are taken before the next turn.
             dead_letters = find_dead_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
             ends_at = time.monotonic() + TURN_SECONDS
             for dead_letter in dead_letters:
@@ -131,7 +131,7 @@ class Refresh(Job):
     def _drain(self, conn: Connection) -> int:
         """Take single changes, then a slice or a piece of a mass change, and again until nothing waits.
 
-        So a single change waits for one slice or piece at most, whatever else does.
+        So a single change waits for at most one slice or piece, however many other changes wait.
 
         Returns the number of steps that found something.
         """
@@ -195,7 +195,7 @@ class Tally:
     def take(self, *, after: float) -> dict[str, int | float]:
         """Return the sums as the fields of a line, and begin the next minute.
 
-        There are no fields before so many seconds of it are over, or where nothing happened.
+        It returns no fields before `after` seconds of the minute have passed, or if no batch found work.
         """
         if time.monotonic() - self._began_at < after:
             return {}
@@ -253,7 +253,7 @@ def look(conn: Connection, at_least: timedelta) -> Look:
 
 
 def _load_tracing() -> "Tracing":
-    """Return what makes the spans. Raises ConfigurationError where OpenTelemetry is not installed."""
+    """Return the object that makes spans. Raises ConfigurationError if OpenTelemetry is not installed."""
     try:
         from projector.observe.tracing import Tracing  # noqa: PLC0415  # The extra otel may not be installed.
     except ImportError as error:

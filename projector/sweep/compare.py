@@ -1,9 +1,10 @@
 """The comparison of a piece with the definition, in one snapshot of source, queue and read model.
 
-The steps of a refresh compute the leads of the piece and stage what differs, and those that write are left out. No lock
-is taken, so what is found is a candidate: a refresh may write it at the same time. A rebuild computes the candidates
-again under their tenant's lock, and writes. A verify leaves out what waits in the queue, in the same snapshot; what
-differs of the others is a bug, and is reported field by field.
+The steps of a refresh compute the leads of the piece and stage what differs; the steps that write do not run.
+The comparison takes no lock, so a differing lead is only a candidate: a refresh may write it at the same
+time. A rebuild computes the candidates again under their tenant's lock, and writes. A verify leaves out the
+leads that wait in the queue of the same snapshot. If another lead differs, that is a bug, and is reported
+field by field.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +40,7 @@ KEYS_FIELD = "source keys"
 
 
 def compare_piece(conn: Connection, piece: Piece, *, patience: float = SOURCE_PATIENCE_SECONDS) -> Comparison:
-    """Compare a piece, but for what waits. Raises BlockedError after `patience` seconds of a table that is held."""
+    """Compare a piece, except what waits. Raises BlockedError if a table is locked for `patience` seconds."""
     if piece.phase == "statistics":
         return compare_statistics(conn, piece.tenants) + compare_names(conn, piece.tenants, patience=patience)
     comparison = Comparison(read_clock(conn))
@@ -51,7 +52,7 @@ def compare_piece(conn: Connection, piece: Piece, *, patience: float = SOURCE_PA
 
 
 def find_candidates(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]:
-    """Return those of these leads that differ from the definition, whether something of theirs waits or not."""
+    """Return which of these leads differ from the definition, including leads with waiting changes."""
 
     def compare() -> list[LeadKey]:
         with snapshot(conn):
@@ -67,7 +68,8 @@ def compare_leads(
 ) -> Iterator[Comparison]:
     """Compare these leads field by field, except leads with waiting changes.
 
-    A lead that cannot be computed from its source rows is found to differ: it stops no other.
+    A lead that cannot be computed from its source rows is reported as differing, and does not stop the
+    others.
     """
 
     def cannot_be_computed(lead: LeadKey, error: psycopg.Error) -> Comparison:
@@ -89,10 +91,10 @@ def compare_keys(
     *,
     patience: float = SOURCE_PATIENCE_SECONDS,
 ) -> Comparison:
-    """Compare these keys, or all of some tenants or of all; of all keys, `compared` is left empty.
+    """Compare these keys, or without them all keys of these tenants or of all; `compared` is then empty.
 
-    A key that leads to no lead, or to a wrong one, would keep a lead stale for ever without showing in any. One that
-    is right is compared even while something of its lead waits.
+    A key that leads to no lead, or to a wrong one, would keep a lead stale for ever, and no comparison of
+    leads would show it. A right key counts as compared even while a change of its lead waits.
     """
 
     def find_drifts(comparison: Comparison) -> None:
@@ -183,7 +185,7 @@ def _compute(conn: Connection, leads: Sequence[LeadKey]) -> None:
 
 
 def _find_waiting_leads(conn: Connection) -> bool:
-    """Clear the temporary tables, and note the leads of which something waits; return False if everything waits."""
+    """Clear the temporary tables, and note leads with waiting changes; return False if everything waits."""
     staging.clear(conn)
     conn.execute("TRUNCATE waiting_leads, wrong_keys", prepare=False)
     [everything] = pipeline.run_steps(conn, "sweep/1_leave_out/10_find_waiting_leads").fetchone() or (True,)

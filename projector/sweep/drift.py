@@ -1,8 +1,8 @@
 """Drift: how a verify reports what differs from the definition, and the table that lists it.
 
-An item is noted in projector.drift when it is found, and ended when it is right again: then it is history. One that did
-not end needs a person: `status` says so until it is healed, rebuilt, or found right by a later verify that looked at
-this very item.
+A verify notes each differing item in projector.drift, and ends the row when the item is right again. A row
+that has not ended needs a person: `status` reports it until the item is healed, rebuilt, or found right by a
+later verify of this very item.
 """
 
 import json
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 class Item:
     """What a verify compares: a lead, the key of a source row, or the statistics of a tenant.
 
-    `kind` is `lead`, `statistics`, or the kind of a key as in projector.source_keys; `key` is empty but for a key.
+    `kind` is `lead`, `statistics`, or the kind of a key as in projector.source_keys. Only a key has a `key`.
     """
 
     kind: str
@@ -65,8 +65,8 @@ class Drift:
 class Comparison:
     """What one comparison, which began `at`, found.
 
-    `compared` and `left_out` are items, the first without those that belong to no lead at all in `checked`. Where
-    everything waits, since a table was truncated, nothing was compared.
+    `compared` and `left_out` are items. `checked` is the number of leads among those compared, without keys
+    whose rows make no lead. If everything waits because a table was truncated, nothing was compared.
     """
 
     at: datetime
@@ -78,14 +78,14 @@ class Comparison:
 
     @property
     def fields(self) -> dict[Item, list[str]]:
-        """Return the items that differ, in order, each with its fields that do."""
+        """Return the differing items, in order, each with its differing fields."""
         fields: dict[Item, list[str]] = {}
         for drift in sorted(self.drifts, key=lambda drift: drift.item):
             fields.setdefault(drift.item, []).append(drift.field)
         return fields
 
     def __add__(self, other: "Comparison") -> "Comparison":
-        """Return both together; the other one began later."""
+        """Return the sum of both comparisons; `other` began later."""
         return Comparison(
             self.at,
             self.checked + other.checked,
@@ -131,7 +131,7 @@ def shorten(value: object) -> str:
 def _differing_values(
     expected: dict[str, Any], stored: dict[str, Any]
 ) -> Iterator[tuple[str, object, object]]:
-    """Yield the names and the two values of what differs; of a document, of its own fields."""
+    """Yield the name and both values of each field that differs; for a document, of each field in it."""
     for name in {**expected, **stored}:
         value, other = expected.get(name), stored.get(name)
         if value == other:
@@ -181,7 +181,7 @@ def end_all(
     outcome: str,
     kind: str | None = None,
 ) -> None:
-    """End what a rebuild of these tenants or of all, or a comparison of all of a kind, has not found again."""
+    """End the drift of these tenants or all, of one kind or all, that was last seen `before` a moment."""
     parameters = {**tenants_parameter(tenants), "kind": kind, "before": before, "outcome": outcome}
     with conn.transaction():
         conn.execute(query("sweep", "end_all"), parameters, prepare=False)
@@ -189,9 +189,9 @@ def end_all(
 
 
 def end_pass(conn: Connection, tenants: Sequence[str] | None, began_at: datetime) -> list[Item]:
-    """End what differed of the statistics of these tenants, or of all, which were all compared since a moment.
+    """End the drift of statistics of these tenants, or of all, that a pass since a moment did not find again.
 
-    Returns the leads and keys that differed before and were not met since, such as a lead that is nowhere any more.
+    Returns the leads and keys that differed before and that the pass did not reach, such as a deleted lead.
     """
     end_all(conn, tenants, began_at, outcome="right", kind=STATISTICS)
     parameters = {**tenants_parameter(tenants), "before": began_at}
@@ -199,7 +199,7 @@ def end_pass(conn: Connection, tenants: Sequence[str] | None, began_at: datetime
 
 
 def publish(conn: Connection, new: int = 0) -> None:
-    """Let the metrics show how it is now, and that so many items are new."""
+    """Publish the present numbers of drift for the metrics, with the number of `new` items."""
     with conn.cursor(row_factory=dict_row) as cursor:
         verified = cursor.execute(query("sweep", "read_verified"), prepare=False).fetchone() or {}
     conn.execute(query("sweep", "publish_drift"), {**verified, "found": new}, prepare=False)

@@ -2,8 +2,8 @@
 
 The API answers 503 until the end, refreshes leave their changes in the queue, and no other session writes. So nothing
 is compared and no tenant is locked, pieces are large, and all indexes but the primary keys are created after the rows.
-Each transaction notes how far it came together with what it writes: a build that was killed goes on there, and no lead
-is filled twice.
+Each transaction stores its position together with the rows that it writes. So a killed build resumes at that
+position, and fills no lead twice.
 """
 
 import json
@@ -38,11 +38,11 @@ from projector.sweep.leads import LeadKey, by_halves, lead_arrays
 from projector.sweep.pieces import REBUILD, Piece, Position, move_sweep
 
 FILL_LEADS = 20_000
-"""Leads of a piece at least: a build of fewer leads is one piece."""
+"""The least number of leads in a piece. A build of fewer leads is one piece."""
 
 FILL_PASSES = 16
-"""Into how many pieces a larger build is divided, at most: where the platform lacks an index, each of them reads its
-tables from end to end."""
+"""The largest number of pieces of a larger build. If the platform lacks an index, each piece reads whole
+tables."""
 
 FILL_TENANTS = 100
 """Tenants whose statistics are computed at once."""
@@ -53,13 +53,13 @@ FILL_SETTINGS = {
     "maintenance_work_mem": "64MB",
     "enable_seqscan": "on",
     "plan_cache_mode": "force_custom_plan",
-    # The planner takes the columns of a lead's key for independent, and a join by all of them for one row: with a
-    # million leads it would loop over all of them for each.
+    # The planner assumes that the columns of a lead's key are independent, and estimates one row for a join
+    # by all of them. With a million leads, a nested loop would scan all leads for each lead.
     "enable_nestloop": "off",
 }
 
 DROPPED_INDEXES = "dropped_indexes"
-"""The setting of the database that has the commands which create the indexes again."""
+"""The name of the stored setting with the commands that create the dropped indexes again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ class Fill:
         return position
 
     def find_pieces(self, position: Position) -> Iterator[Piece]:
-        """Yield the keys of each kind, then all keys, whose indexes are created, then the leads, and what follows."""
+        """Yield the keys of each kind, a piece that creates their indexes, the leads, and the statistics."""
         phase, after = position.phase, position.after
         if phase == "keys":
             for kind in sorted(key_kinds()):
@@ -91,7 +91,7 @@ class Fill:
             yield Piece("keys", "leads", keys=None)
             phase, after = "leads", pieces.START
         size = max(FILL_LEADS, -(-pieces.count_leads(self._conn, None) // FILL_PASSES))
-        # Every lead has a key, and none that is left has rows.
+        # Every lead has a key, and the leads that are still to be filled have no rows.
         [keys, *_] = places_of_leads()
         while phase == "leads" and (leads := pieces.find_next_leads(self._conn, [keys], after, size)):
             after = leads[-1]
@@ -110,7 +110,7 @@ class Fill:
     def do_leads(self, leads: Sequence[LeadKey]) -> Iterator[BatchResult]:
         """Fill the read model with these leads.
 
-        The keys of one that cannot be projected are left to the end of the build, where each of them is tried alone.
+        If a lead cannot be projected, `end` tries each of its keys alone.
         """
         conn = self._conn
 
@@ -126,7 +126,7 @@ class Fill:
     def end(self) -> None:
         """Create the indexes, fill the statistics, and try the keys of leads that could not be projected alone.
 
-        What fails again is set aside.
+        A key that fails again becomes a dead letter.
         """
         conn = self._conn
         staging.clear(conn)
@@ -154,8 +154,8 @@ def _begin(conn: Connection) -> Position:
     conn.execute(query("database", "note_setting"), setting)
     for drop, *_ in indexes:
         conn.execute(drop.encode(), prepare=False)
-    # No TRUNCATE: a table of an operator may refer to one. The changes were committed together with their source rows,
-    # which the build reads later.
+    # Not TRUNCATE, because an operator's table may reference one of these. The queued changes can be deleted:
+    # the build reads their source rows later, and both were committed together.
     for table in (*TABLES, *TOMBSTONES, "projector.changes", "projector.late_keys", "projector.dead_letters"):
         conn.execute(query("sweep", "empty_table", table=table))
     conn.execute(query("sweep", "end_tokens"), {"random": token_hex(16)})

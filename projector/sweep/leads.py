@@ -26,7 +26,7 @@ LEADS_PER_TRANSACTION = 500
 """Leads that are recomputed in one transaction: a quarter of a second, in which no batch of the tenant runs."""
 
 KEYS_SECONDS = 0.25
-"""The same time, for the late keys of one transaction."""
+"""How long one transaction of late keys should take."""
 
 
 _Result = TypeVar("_Result")
@@ -83,15 +83,17 @@ def rebuild_leads(
 def rebuild_keys(conn: Connection, tenants: Sequence[str] | None, progress: Progress = QUIET) -> int:
     """Correct projector.source_keys for these tenants, or for all, and the leads that a wrong key had kept stale.
 
-    The wrong keys are taken with the late keys, lead by lead: so what mass changes have queued is not done twice.
+    Wrong keys are processed with the late keys, lead by lead, so that no key that a mass change queued is
+    done twice.
     Returns how many messages were written. Raises the error of a key that fails alone.
     """
-    # A batch that began before the triggers were whole may have missed rows, and could write a wrong key later.
+    # Wait for batches that began before the triggers were complete: they may have missed rows, and could
+    # write a wrong key later.
     with conn.transaction():
         locks.own_queue(conn)
     read_source(conn, lambda: _queue_wrong_keys(conn, tenants))
     if tenants is not None:
-        # Where capture is not intact, what waits in the queue is left to a refresh.
+        # If capture is not intact, a later refresh takes the waiting changes.
         with suppress(CaptureGapError):
             defer_mass_changes(conn)
     messages = 0
@@ -132,7 +134,8 @@ def lead_arrays(leads: Sequence[LeadKey], *, all_keys: bool = False) -> dict[str
 def recompute_leads(conn: Connection, leads: Sequence[LeadKey], *, all_keys: bool) -> BatchResult:
     """Recompute leads and write what differs, in the caller's transaction, which has begun with lock_tenants.
 
-    `all_keys`: it reads again to which lead their contacts and template sends belong. Else that is left to the queue.
+    With `all_keys`, it also reads again to which lead their contacts and template sends belong. Otherwise
+    queued changes do that.
     """
     pipeline.run_steps(conn, "sweep/2_recompute/10_stage_leads", lead_arrays(leads, all_keys=all_keys))
     run = pipeline.Run(conn, conditions={"write"})
@@ -149,6 +152,6 @@ def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey], *, all_keys: bool
 def _queue_wrong_keys(conn: Connection, tenants: Sequence[str] | None) -> None:
     find_wrong_keys_in(conn, tenants)
     pipeline.run_steps(conn, "sweep/4_keys/30_queue_wrong_keys")
-    # A join of local and distributed tables would bring all rows of these to the coordinator.
+    # For a join of local and distributed tables, Citus would copy all distributed rows to the coordinator.
     if conn.dialect.joins_temporary_tables:
         pipeline.run_steps(conn, "sweep/4_keys/40_note_missing_leads")

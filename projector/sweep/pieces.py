@@ -1,8 +1,8 @@
-"""The pieces of a sweep: what is compared at once, in the order of tenants and phones, and how far it is.
+"""The pieces that a sweep compares at once, ordered by tenant and phone, and the position of a sweep.
 
-A sweep goes over every lead that the key table or any table of the read model has, rightly or not. Where one of
-everything is, is noted for each purpose and projection version: one that was killed is resumed there, and none at the
-position of another.
+A sweep visits every lead that the key table or any table of the read model has, rightly or not. A sweep of
+everything stores its position by purpose and projection version: a killed sweep is resumed there, and never
+at the position of another one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ PHASES = ("keys", "leads", "statistics")
 """The phases of a sweep. Leads are found by keys, so these come first."""
 
 AGAIN = "again"
-"""The last phase of a verify: items that waited, and items that differed before and were not met."""
+"""The last phase of a verify compares items that waited, or that differed before and were not reached."""
 
 _IN_RANGE = (
     "(r.user_id, r.customer_phone) > (%(after_user)s, %(after_phone)s)"
@@ -127,7 +127,7 @@ class Position:
 
 
 def read_position(conn: Connection, purpose: str) -> Position | None:
-    """Return where a sweep for this projection version is; None while there is none."""
+    """Return the position of the sweep with this purpose and our projection version; None without one."""
     return rows.row(conn, Position, query("sweep", "read_position"), _of(purpose))
 
 

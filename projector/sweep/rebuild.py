@@ -1,18 +1,17 @@
-"""Rebuild: every lead from its source rows, whatever the read model held.
+"""Rebuild: recompute every lead from its source rows, whatever the read model holds.
 
-A rebuild is a sweep over pieces. One of a read model that was never built fills it (fill). One of a read model that
-serves is in place, and writes only what differs:
+A rebuild is a sweep over pieces. If the read model was never built, the rebuild fills it (see fill).
+Otherwise it corrects the read model in place, and writes only what differs:
 
-1. The keys are compared as a whole. Those that are wrong are taken with the late keys, lead by lead, as a refresh takes
-   them.
+1. All keys are compared. Wrong keys are processed together with the late keys, lead by lead, as in a refresh.
 2. Each piece of 1,000 leads, across tenants, is compared in one snapshot, without a lock of the projector.
 3. The leads that differ are computed again, in a later statement and under their tenant's lock, by the steps of a
    refresh: a refresh that came between is not overwritten. Changes that arrive meanwhile stay in the queue.
 4. The statistics are compared, and corrected where they differ.
 5. A rebuild of everything retries the dead letters.
 
-How far it came is stored after each piece, with the projection version that it builds for. So a rebuild that was
-killed is resumed there, by the same version only.
+After each piece the rebuild stores its position with its projection version. A killed rebuild is resumed at
+that position, by the same version only.
 """
 
 import time
@@ -48,7 +47,7 @@ from projector.sweep.leads import LeadKey, by_halves, create_tables, lead_arrays
 from projector.sweep.run_log import Run, logged_run, read_clock
 
 VACUUM_ABOVE_LEADS = 20_000
-"""Pieces that wrote more leads are followed by a vacuum, so that the next ones find room in the tables."""
+"""After writing more leads than this, a rebuild vacuums the tables, so that later pieces reuse the space."""
 
 SETTLED_AT_ONCE = 10_000
 """Changes that are deleted from the queue in one transaction, while no refresh takes any."""
@@ -69,7 +68,7 @@ def rebuild(
     """
     started = time.monotonic()
     require_installed(conn)
-    # A view in place of a table would call what its owner likes.
+    # A view in place of a table could call any function that its owner chose.
     missing = find_missing_source(conn)
     if missing:
         raise misfit(missing)
@@ -90,7 +89,7 @@ def rebuild(
 
 @contextmanager
 def only_rebuild(conn: Connection, what_else: str = "Another rebuild") -> Iterator[None]:
-    """Be the only session that rebuilds; raises BlockedError, which names what else may, while another one does."""
+    """Be the only session that rebuilds. Raises BlockedError, which says `what_else`, if another one does."""
     with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
         if not is_ours:
             raise BlockedError(
@@ -109,19 +108,19 @@ def _sweep(
     if tenants is None:
         stored = pieces.read_position(conn, pieces.REBUILD) if resume else None
         if stored is None:
-            # All source rows that these changes are about are read by later statements.
+            # Later statements read all source rows that these changes are about.
             queued = rows.values(conn, query("sweep", "read_queued_changes"))
             conn.execute(query("sweep", "note_rebuild_done"), {"more": None})
         position = stored or mode.begin()
     with ExitStack() as entered:
         if fills:
-            # The late keys that it leaves are its own, and migrate waits.
+            # No other session takes the late keys that the fill leaves, and migrate waits.
             entered.enter_context(locks.session_lock(conn, locks.SHARD, locks.LATE_KEYS))
         run = entered.enter_context(logged_run(conn, "rebuild", tenants, progress))
         names.write_all(conn, tenants)
         messages = _do_pieces(conn, mode, run, position)
         if tenants is None:
-            # A dead letter is retried, not deleted: batches dropped changes of its key.
+            # Dead letters are retried and not deleted, because batches have dropped changes of their keys.
             retry_all_dead_letters(conn)
             _note_built(conn, position)
             _settle(conn, queued)
@@ -152,22 +151,22 @@ class _InPlace:
         return rebuild_keys(self._conn, piece.tenants, self._progress)
 
     def do_leads(self, leads: Sequence[LeadKey]) -> Iterator[BatchResult]:
-        # Where most leads of a piece differed, those of the next are computed without a comparison.
+        # If most leads of a piece differed, the leads of the next piece are computed without a comparison.
         candidates = self._find_candidates(leads, compares=not self._most_differ)
         self._most_differ = 2 * len(candidates) > len(leads)
         yield BatchResult(len(leads) - len(candidates))
         yield from rebuild_leads(self._conn, candidates, partial(_stop, self._conn))
         self._unvacuumed = _make_room(self._conn, self._unvacuumed + len(candidates))
-        # Without statistics of a table that was empty, PostgreSQL looks up each lead by an index of all.
+        # Until a table that was empty is analyzed, PostgreSQL reads far too much of an index for each lead.
         analyze_if_outgrown(self._conn, BatchResult(len(candidates)))
 
     def end(self) -> None:
         statistics.heal(self._conn, self.tenants)
 
     def _find_candidates(self, leads: Sequence[LeadKey], *, compares: bool) -> list[LeadKey]:
-        """Return the leads that a comparison finds to differ, or without one, all but those known to be right.
+        """Return the leads to recompute: those that a comparison finds to differ, or without one, all.
 
-        Those that came in whole with their keys are right.
+        Leads that were missing with all their keys are left out: rebuild_keys has already written them.
         """
         conn = self._conn
         candidates = conn.execute(query("sweep", "find_leads_left"), lead_arrays(leads)).fetchall()
@@ -200,7 +199,7 @@ def _do_pieces(conn: Connection, mode: Fill | _InPlace, run: Run, position: piec
 
 
 def _make_room(conn: Connection, written: int) -> int:
-    """Vacuum if so many leads were written since the last time; return how many are written since."""
+    """Vacuum if enough leads were written since the last vacuum; return the number written since it."""
     if written <= VACUUM_ABOVE_LEADS:
         return written
     # PostgreSQL passes by a table that is not ours, or that a session holds.
@@ -210,9 +209,9 @@ def _make_room(conn: Connection, written: int) -> int:
 
 
 def _note_built(conn: Connection, position: pieces.Position) -> None:
-    """Note that everything was built from what was committed before the sweep began, or later, with the parts of then.
+    """Note that everything is built, with the parts of `position`, at least as of the beginning of the sweep.
 
-    Raises OperationalError where a server has not finished what was built.
+    Raises OperationalError if a server has not finished the writes of the build.
     """
     if not is_finished(conn):
         raise psycopg.OperationalError("a server cannot be reached, or has not finished what was committed")
@@ -228,7 +227,7 @@ def _note_built(conn: Connection, position: pieces.Position) -> None:
 
 
 def _settle(conn: Connection, change_ids: Sequence[int]) -> None:
-    """Delete these changes, which everything that was built contains. One with a lower id may have come later."""
+    """Delete exactly these changes, which the build contains: one with a lower id may have come later."""
     for start in range(0, len(change_ids), SETTLED_AT_ONCE):
         some = list(change_ids[start : start + SETTLED_AT_ONCE])
 
@@ -237,7 +236,8 @@ def _settle(conn: Connection, change_ids: Sequence[int]) -> None:
                 locks.own_queue(conn)
                 conn.execute(query("sweep", "settle_changes"), {"change_ids": some})
 
-        # A first build holds the shard of the late keys, which the retry of a dead letter takes last.
+        # This may deadlock: a first build holds the shard of the late keys, which the retry of a dead letter
+        # locks last.
         retry(settle, *BATCH)
 
 

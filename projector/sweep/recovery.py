@@ -1,8 +1,8 @@
-"""Recovery: bring the read model back to where refreshes alone keep it exact.
+"""Recovery: restore the state in which refreshes alone keep the read model exact.
 
-That takes a rebuild of everything if the read model was never built, if another projection version built it, if
-changes may have been missed, or if more of them wait than a rebuild costs. One session does it at a time. Refreshes
-go on meanwhile, but freshness is frozen as long as a gap is open.
+Recovery rebuilds everything if the read model was never built, if another projection version built it, if
+changes may have been missed, or if so many wait that a rebuild is cheaper. One session does it at a time.
+Refreshes go on meanwhile, but freshness is frozen as long as a gap is open.
 """
 
 import time
@@ -51,7 +51,7 @@ class RebuildReasons:
 
     @property
     def reason(self) -> str | None:
-        """Return why everything has to be rebuilt, an interrupted rebuild aside; None if nothing is wrong."""
+        """Return why everything has to be rebuilt; None if nothing is wrong but an interrupted rebuild."""
         if self.gap is not None:
             return f"changes may have been missed: {self.gap}"
         if self.built_at is None:
@@ -69,15 +69,15 @@ def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
 
 
 def is_too_deep(conn: Connection, limit: int) -> bool:
-    """Return whether more mass changes wait than the limit, by their rows and by the late keys."""
+    """Return whether the rows of waiting mass changes and the late keys are more than the limit."""
     return bool(rows.value(conn, query("sweep", "count_mass_changes"), {"bound": limit + 1}) > limit)
 
 
 def note_interrupted_runs(conn: Connection) -> None:
     """Note in the run log which rebuilds were killed; does nothing while another session rebuilds.
 
-    A rebuild of everything is left to be resumed. One of some tenants is forgotten: what it had not done yet is as
-    exact as it was.
+    A rebuild of everything can be resumed. One of some tenants is not: the leads that it had not reached are
+    as exact as before.
     """
     conn.execute(query("sweep", "note_interrupted_runs"), {"rebuild_class": locks.REBUILD})
 
@@ -85,9 +85,10 @@ def note_interrupted_runs(conn: Connection) -> None:
 def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
     """Note a gap if there is one, and install the triggers again; what was missed is left to `heal`.
 
-    Returns whether a gap is open: a change of the source that changed no row is none. Raises SourceMissingError if a
-    table or a column is missing, or belongs to somebody else; BlockedError if a long transaction holds a table; and
-    CaptureGapError if an operator switched capture off. The gap stays open then, to be tried again.
+    Returns whether a gap is open; a change of the source tables that changed no row is not a gap. Raises
+    SourceMissingError if a table or a column is missing, or belongs to another role; BlockedError if a long
+    transaction holds a table; and CaptureGapError if an operator switched capture off. After an error the gap
+    stays open, and the caller can try again.
     """
     off = gaps.switched_off(conn)
     if off is not None:
@@ -121,7 +122,7 @@ def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None
             return None
         source_changes.note_harmless_changes(conn)
         if queue_limit is not None and is_built(conn):
-            # A first build begins without what it contains, and what came since is taken when it has ended.
+            # A first build itself deletes the changes that it contains; refreshes take later ones after it.
             _shed_queue(conn, queue_limit)
         reasons = find_rebuild_reasons(conn)
         if reasons.switched_off is not None:
@@ -133,7 +134,7 @@ def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None
 
 
 def rebuild_everything(conn: Connection, *, progress: Progress) -> RunReport:
-    """Rebuild everything from its start, whether there is a reason or not, and heal with that whatever gap is open.
+    """Rebuild everything from the start, with or without a reason, which also closes the open gaps.
 
     Raises BlockedError while another session rebuilds, and what a rebuild raises.
     """
@@ -176,15 +177,19 @@ def refresh_and_heal(
 
 
 def note_command(conn: Connection) -> None:
-    """Note that the command `refresh` has ended well: where cron starts it, the next one is missed by that."""
+    """Note that the command `refresh` succeeded, so that `status` can tell if cron misses the next one."""
     conn.execute(query("scheduler", "note_refresh_command"))
-    # Apart: on Citus the table of the projection is on each server, and no table of the projector is.
+    # Two statements, because on Citus each server has the table of the projection, but no table of the
+    # projector.
     for seconds in rows.values(conn, query("scheduler", "read_lateness_of_cron")):
         conn.execute(query("scheduler", "note_lateness"), {"seconds": seconds})
 
 
 def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, resume: bool) -> RunReport:
-    """Install the triggers again, rebuild, and close the gaps that were open before. The lock of rebuilds is held."""
+    """Install the triggers again, rebuild, and close the gaps that were open before.
+
+    The caller holds the lock of rebuilds.
+    """
     note_interrupted_runs(conn)
     if gaps.switched_off(conn) is None:
         restore_capture(conn)

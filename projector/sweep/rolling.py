@@ -1,13 +1,15 @@
 """The rolling verify: a scheduler goes through everything in slices, round after round.
 
 A slice is one comparison, in one short snapshot, and one short transaction that records what it found and moves the
-stored position. A process that is killed in between does the slice again. What was left out, because a change of it
-waited, is kept and compared again at the end of the round; what is still left out then is counted.
+stored position. If the process is killed in between, the slice is done again. An item with a waiting change
+is left out, noted, and compared again at the end of the round. The round counts the items that are still left
+out then.
 
-A round is spread evenly over the days that an operator gives it. It reaches everything once in the first
-PASS_SHARE of them, and compares again what waited after ROUND_SHARE of them. The next round begins then, so that two
-comparisons of one lead are not further apart than these days. Where time was lost, the slices follow as if the whole
-round had CATCH_UP_SHARE of its days: a projector that was off does not make up for it in a burst.
+A round is spread evenly over the days that an operator gives it. It compares everything once in the first
+PASS_SHARE of these days. After ROUND_SHARE of them it compares again what waited, and the next round begins,
+so that two comparisons of one lead are not further apart than these days. After lost time, the pauses are at
+least those of a round with CATCH_UP_SHARE of its days, so a projector that was off does not catch up in a
+burst.
 """
 
 import time
@@ -30,14 +32,14 @@ from projector.sweep.leads import create_tables
 from projector.sweep.run_log import read_clock
 
 GIVE_WAY_SECONDS = 30.0
-"""How long a slice waits that met a lock of the platform, a truncated table, or a gap that a refresh has to see."""
+"""The pause after a slice met a lock of the platform, a truncated table, or a gap that a refresh must see."""
 
 PASS_SHARE = 0.8
 ROUND_SHARE = 0.9
 CATCH_UP_SHARE = 0.1
 
 SLICE_LEADS = 500
-"""Leads of one slice: less is not worth its transaction, more would be a long one."""
+"""Leads in one slice. Fewer are not worth a transaction; more would make it long."""
 
 _log = structlog.get_logger(__name__)
 
@@ -60,7 +62,7 @@ class Round(pieces.Position):
     failure: str | None = None
 
     def seconds_for(self, leads: int, now: datetime, days: float) -> float:
-        """Return what so many leads get of the time that is left, and as if the whole had CATCH_UP_SHARE at least."""
+        """Return the time for so many leads: their share of what is left, or of CATCH_UP_SHARE if longer."""
         if leads == 0:
             return 0.0
         whole = days * 86_400
@@ -76,9 +78,9 @@ def step(
 ) -> float:
     """Compare the next slice of a round that may take so many days, if one is due; return the seconds until the next.
 
-    `may_compare` says whether what differs now would be drift, and is asked before a comparison and after one that
-    found some: what a capture gap has hidden is none. The connection is prepared with pipeline.prepare_session(), and
-    holds the lock of the job.
+    `may_compare` says whether a difference now would be drift; one that a capture gap has hidden is not. It
+    is called before a comparison, and again after one that found differences. The connection is prepared with
+    pipeline.prepare_session(), and holds the lock of the job.
 
     Raises what a comparison raises; `status` shows that until a slice succeeds.
     """
@@ -114,7 +116,7 @@ def read_round(conn: Connection) -> Round | None:
 
 
 def begin(conn: Connection, days: float, now: datetime) -> Round:
-    """Begin a round, which may take so many days, and return it; one that there is is given up."""
+    """Begin a round that may take so many days, and return it. The present round, if any, is given up."""
     leads = rows.value(conn, query("sweep", "count_stored_leads"), {"tenants": None})
     with conn.transaction():
         give_up(conn)
@@ -154,14 +156,14 @@ def _compare_slice(
     piece = _find_piece(conn, present)
     comparison = compare_piece(conn, piece, patience=0)
     test_point("compared")
-    # The truncation that everything waits for has to be seen by a refresh. Until then nothing can be compared, but
-    # a round that compares again what waited ends all the same.
+    # After a truncation everything waits until a refresh has processed it, and nothing can be compared. A
+    # round in its last phase ends all the same.
     waits = comparison.everything_waits and present.phase != pieces.AGAIN
     if waits or (comparison.drifts and not may_compare(conn)):
         return _give_way(conn, present, now)
     drift.log_drifts(comparison.drifts)
     at = read_clock(conn)
-    # As long as the slice took at least.
+    # The pause is at least as long as the slice took.
     pause = max(present.seconds_for(len(piece.leads), now, days), time.monotonic() - began)
     moved = replace(
         present,
@@ -211,7 +213,7 @@ def _write(conn: Connection, present: Round) -> None:
 
 
 def _next_start(started_at: datetime, days: float) -> datetime:
-    """Return when the round after the one that started then begins."""
+    """Return when the next round begins after a round that started at this moment."""
     return started_at + timedelta(days=ROUND_SHARE * days)
 
 
@@ -225,7 +227,7 @@ def _seconds_until(due_at: datetime, now: datetime, days: float) -> float:
 
 
 def _find_piece(conn: Connection, present: Round) -> pieces.Piece:
-    """Return the next piece: of everything, or then of what waited before everything had been reached."""
+    """Return the next piece of everything; in the last phase, of the items that waited during that pass."""
     if present.phase != pieces.AGAIN:
         return next(pieces.pieces(conn, None, SLICE_LEADS, present.phase, present.after))
     limits = {"before": present.reached_at, "size": SLICE_LEADS}

@@ -15,7 +15,7 @@ from projector.report.progress import QUIET, Progress
 
 
 class Run:
-    """A run in progress. `note` and `leads` are what its row says if it ends well; None leaves what was added."""
+    """A run in progress. If it succeeds, its row gets `note` and `leads`; None keeps what `add` counted."""
 
     def __init__(self, conn: Connection, run_id: int, progress: Progress, *, is_of_all: bool) -> None:
         self.note: str | None = None
@@ -34,7 +34,7 @@ class Run:
         self._progress.start("rebuild", leads, "customers")
 
     def add(self, done: BatchResult) -> None:
-        """Add what a rebuild did to its row, where `status` reads how far it is, and tell the API how far."""
+        """Add finished work to the row of a rebuild, which `status` reads, and tell the API the progress."""
         self._write("add_to_run", leads=done.leads, messages=done.messages)
         self._progress.advance(done.leads)
         if self._is_of_all:

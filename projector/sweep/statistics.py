@@ -17,8 +17,8 @@ ROWS_PER_TRANSACTION = 1000
 """Rows that are corrected in one transaction, in which no batch of the tenant runs."""
 
 HEAL_ATTEMPTS = 3
-"""How often statistics are compared and corrected: a refresh may delete a row that differs, and with it more than it
-meant to."""
+"""How often statistics are compared and corrected: meanwhile a refresh may delete a wrong row, which changes
+by how much it differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,10 @@ def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[St
 def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
     """Make the statistics of these tenants, or of all, what their leads add up to, writing only what differs.
 
-    A transaction moves leads and statistics by the same amounts, so by how much a row differs stays the same while
-    refreshes go on. It is found without a lock of the tenant, and then added under it, some rows at a time. That may be
-    done once only, and not to the statistics of a tenant that was erased meanwhile.
+    Each transaction changes leads and statistics by the same amounts, so the difference of a row stays the
+    same while refreshes go on. The difference is computed without the tenant's lock, and added under it, some
+    rows at a time. The two session locks ensure that it is added only once, and never to the statistics of an
+    erased tenant.
     """
     with locks.session_lock(conn, locks.ERASURE, is_shared=True), locks.session_lock(conn, locks.STATISTICS):
         for _ in range(HEAL_ATTEMPTS):

@@ -1,6 +1,7 @@
 """Verify: compare leads with what their source rows say, all of them, those of some tenants, or a sample.
 
-A lead that differs and of which nothing waits is drift, a bug. With `heal` it is computed again, as in a rebuild.
+If a lead differs although no change of it waits, it has drifted, which is a bug. With `heal` it is computed
+again, as in a rebuild.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,8 +50,8 @@ def verify(
     with logged_run(conn, "verify", tenants) as run:
         report = VerifyReport()
         for piece in _pieces(conn, tenants, sample, progress):
-            # Recorded piece by piece, so that nothing that was found is lost. What was compared before an erasure is
-            # not recorded after it.
+            # Each piece is recorded at once, so that no finding is lost. The lock keeps a comparison from
+            # before an erasure from being recorded after it.
             with locks.session_lock(conn, locks.ERASURE, is_shared=True):
                 comparison = compare_piece(conn, piece)
                 with conn.transaction():
@@ -78,7 +79,8 @@ def _pieces(
 ) -> Iterator[Piece]:
     """Yield what is compared: leads chosen at random with the statistics of their tenants, or everything.
 
-    And after everything what differed before and was not met now, such as a lead that is nowhere any more.
+    After everything it yields the items that differed before and were not reached, such as a lead that is
+    gone.
     """
     if sample is not None:
         leads = sample_leads(conn, sample, tenants)
@@ -95,7 +97,7 @@ def _pieces(
 
 
 def _heal(conn: Connection, drifts: Sequence[Drift]) -> int:
-    """Correct what drifted; return how many leads that were."""
+    """Correct what has drifted; return how many leads were computed again."""
     began = read_clock(conn)
     leads = sorted({(drift.user_id, drift.customer_phone) for drift in drifts if drift.customer_phone})
     wrong_keys = {drift.user_id for drift in drifts if drift.field == KEYS_FIELD}

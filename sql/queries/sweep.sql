@@ -68,8 +68,9 @@ WHERE run_id = %(run_id)s;
 DELETE FROM {table};
 
 -- name: find_index_commands
--- Returns drop_command and create_command of each index of the tables that enforces no constraint: rows are written by
--- the keys, so these stay. Parameter: tables, their qualified names. The search index comes last: it takes longest.
+-- Returns drop_command and create_command of each index of the tables that enforces no constraint. Unique indexes stay,
+-- because rows are written by their keys. Parameter: tables, their qualified names. The search index comes last: it
+-- takes longest.
 SELECT
     format('DROP INDEX %%s', i.indexrelid::regclass) AS drop_command,
     pg_get_indexdef(i.indexrelid) AS create_command,
@@ -130,7 +131,7 @@ SET version = %(version)s,
     );
 
 -- name: begin_freshness
--- Creates the row of freshness, for all shards at once: the others would count for a shard without a time.
+-- Creates the row of freshness, with a time for every shard: a shard without one would get the times of the others.
 --
 -- It begins at since, before which everything is contained. If logical replication brings the rows of source tables,
 -- that moment proves nothing, and the next check finds what is proved. Parameters: since; shards, their number.
@@ -168,7 +169,7 @@ FROM projector.source_keys AS k
 WHERE k.kind IN ({kinds.of_lead_makers});
 
 -- name: find_leads_left
--- Returns user_id and customer_phone of those of these leads that were not missing completely, in the same order.
+-- Returns user_id and customer_phone of these leads in the same order, without those that were missing completely.
 SELECT
     l.user_id,
     l.customer_phone
@@ -178,7 +179,7 @@ WHERE m.user_id IS NULL
 ORDER BY l.place;
 
 -- name: find_served_tenants
--- Returns the tenants with late keys of which the key table has a key.
+-- Returns the tenants with late keys that also have a key in the key table.
 SELECT late.user_id
 FROM (SELECT DISTINCT l.user_id FROM projector.late_keys AS l) AS late
 WHERE EXISTS (SELECT FROM projector.source_keys AS k WHERE k.user_id = late.user_id);
@@ -321,7 +322,7 @@ FROM unnest(%(kinds)s::text[], %(user_ids)s::text[], %(customer_phones)s::text[]
 ON CONFLICT (kind, user_id, customer_phone, key) DO UPDATE SET tried_at = excluded.tried_at;
 
 -- name: take_in
--- Forgets that items were left out: they are compared now. Parameters: as above, except at.
+-- Removes items from those that were left out, because they have been compared. Parameters: as above, except at.
 DELETE FROM projector.verify_left_out AS o
 USING unnest(%(kinds)s::text[], %(user_ids)s::text[], %(customer_phones)s::text[], %(keys)s::text[])
     AS i (kind, user_id, customer_phone, key)
@@ -331,8 +332,8 @@ WHERE o.kind = i.kind
     AND o.key = i.key;
 
 -- name: find_left_out
--- Returns kind, user_id, customer_phone, key of what was left out, the longest ago tried first. Parameters: before,
--- only what was not tried since; size.
+-- Returns kind, user_id, customer_phone, key of the items that were left out, the least recently tried first.
+-- Parameters: before, the moment before which they were last tried; size.
 SELECT
     o.kind,
     o.user_id,
@@ -392,8 +393,8 @@ WHERE d.ended_at IS NULL
     AND (i.key <> '' OR (d.user_id = i.user_id AND d.customer_phone = i.customer_phone));
 
 -- name: end_all
--- Ends drift last seen before a moment, of these tenants or of all: after a rebuild, and that of statistics after all
--- were compared, except of tenants that no longer have leads or statistics.
+-- Ends the drift of these tenants, or of all, that was last seen before a moment: all of it after a rebuild, that of
+-- statistics after all statistics were compared.
 UPDATE projector.drift AS d
 SET ended_at = clock_timestamp(), outcome = %(outcome)s
 WHERE d.ended_at IS NULL
@@ -402,7 +403,7 @@ WHERE d.ended_at IS NULL
     AND (%(tenants)s::text[] IS NULL OR d.user_id = any(%(tenants)s::text[]));
 
 -- name: read_open_drift
--- Returns kind, user_id, customer_phone, key of the leads and keys that differ and were not dealt with since.
+-- Returns kind, user_id, customer_phone, key of the leads and keys with open drift that was last seen before a moment.
 SELECT
     d.kind,
     d.user_id,
@@ -509,8 +510,8 @@ DELETE FROM projector.late_keys
 WHERE ctid = any(ARRAY(SELECT l.ctid FROM projector.late_keys AS l LIMIT %(size)s));
 
 -- name: note_interrupted_runs
--- Marks as interrupted the rebuilds whose process ended before them. Only the holder of the rebuild lock can tell: if
--- there is such a row, the query takes the lock until its transaction ends.
+-- Marks a rebuild as interrupted if its process ended before it did. Only the holder of the rebuild lock can tell: if
+-- the log has a running rebuild, the query takes the lock until its transaction ends.
 UPDATE projector.runs
 SET outcome = 'interrupted', finished_at = clock_timestamp()
 WHERE kind = 'rebuild'

@@ -167,7 +167,7 @@ def _count(
 ) -> tuple[FromClause, ColumnElement[int]]:
     """Return the table whose rows count the leads that pass these filters, and the count.
 
-    Of `leads` these are the rows that pass the shared filters.
+    If the table is `leads`, its rows are those that pass the shared filters.
     """
     if (by_clock := count_by_clock(filters)) is not None:
         return tenant_totals, by_clock

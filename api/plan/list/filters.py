@@ -162,14 +162,14 @@ BECAME = "became"
 
 
 class BecameValue(NamedTuple):
-    """The statuses that leads became, and within how many last days; None means ever."""
+    """The statuses that leads have become, and within how many last days; None means at any time."""
 
     statuses: tuple[str, ...]
     days: int | None
 
 
 class BecameShape(NamedTuple):
-    """The part of it that changes the statement's text."""
+    """The part of a BecameValue that changes the statement's text."""
 
     statuses: tuple[str, ...]
     is_recent: bool

@@ -9,7 +9,7 @@ from projector.observe.status.read import Document
 from projector.operate.origin.proof import Feed, find_problem
 from projector.report.counted import counted, escape_hidden
 
-# Where nothing is known of cron, it may start a refresh each minute, so a change may wait this long.
+# If no refresh from cron is known, cron may start one each minute, so a change may wait this long.
 _UNATTENDED_SECONDS = 90.0
 _UNPROVED_SECONDS = 90.0
 _FORGOTTEN_SECONDS = 3600.0
@@ -50,7 +50,7 @@ def find_attention(status: Document) -> list[str]:
 
 
 def _unattended(status: Document) -> str | None:
-    """Return that nothing keeps the read model up to date, and what would; None where something does, or may."""
+    """Return a sentence if nothing keeps the read model up to date, with what to start; else None."""
     schedulers = status["schedulers"]
     if not schedulers["none_runs"]:
         return _not_refreshed(status)
@@ -76,10 +76,11 @@ def _unattended(status: Document) -> str | None:
 
 
 def _not_refreshed(status: Document) -> str | None:
-    """Return that a scheduler is connected, but no refresh ends."""
+    """Return a sentence if a scheduler is connected but no refresh ends; else None."""
     schedulers, projection = status["schedulers"], status["projection"]
     age, silent = schedulers["refreshed_age"], schedulers["silent"]
-    # One that was stopped in the middle of a batch keeps its changes from the others, which look at the queue in vain.
+    # A scheduler that was stopped in the middle of a batch still owns its changes, so others cannot take
+    # them.
     if silent and projection["as_of_age"] is not None:
         age = max(age, projection["as_of_age"])
     if age <= schedulers["refresh_allowed"] or not schedulers["present"] or _is_paused(status):
@@ -105,7 +106,7 @@ def _is_paused(status: Document) -> bool:
 
 
 def _never_refreshed(status: Document) -> str | None:
-    """Return that the data get old, where it is not known who refreshes."""
+    """Return a sentence if the data get old and nobody is known to refresh them; else None."""
     silent, queue = status["projection"]["as_of_age"], status["queue"]
     if queue["changes"] and (silent is None or silent > _UNATTENDED_SECONDS):
         return (
@@ -121,7 +122,7 @@ def _never_refreshed(status: Document) -> str | None:
 
 
 def _is_left_alone(status: Document) -> bool:
-    """Return whether what has to be rebuilt waits for somebody, and _unattended does not say so already."""
+    """Return whether a rebuild waits for a person, and _unattended does not already report it."""
     schedulers = status["schedulers"]
     is_alone = schedulers["none_runs"] and schedulers["cron"] is None
     return is_alone and status["rebuild"]["state"] != "running" and _unattended(status) is None
@@ -232,7 +233,7 @@ def _attention_to_refresh(status: Document) -> Iterator[str]:
 
 
 def _failure_of_refresh(status: Document) -> str | None:
-    """Return why refreshes fail, without an end; None where the last one did not, or was long ago."""
+    """Return why refreshes fail, without a full stop; None if the last one succeeded, or was long ago."""
     last = status["rebuild"]["runs"].get("refresh")
     if last is None or last["outcome"] != "failed" or last["finished_at"] is None:
         return None
@@ -265,7 +266,7 @@ def _attention_to_rows(status: Document) -> Iterator[str]:
 
 
 def _attention_to_verify(status: Document) -> Iterator[str]:
-    """Return nothing of what was healed, or was found right since: that is history."""
+    """Return sentences about open drift and failed verifies. Drift that has ended needs no person."""
     drift, present = status["verify"]["drift"], status["verify"]["round"]
     if drift["count"]:
         first = drift["first"][0]
@@ -336,7 +337,7 @@ def _attention_to_notifications(status: Document) -> Iterator[str]:
 def _attention_to_api(status: Document) -> Iterator[str]:
     role, security = status["api_role"], status["row_security"]
     unreadable = None if role is None else role["unreadable"]
-    # That leads_api is missing is among what is left for a superuser.
+    # _attention_to_rights reports that the role leads_api is missing.
     if role is not None and not role["exists"] and role["name"] != "leads_api":
         yield (
             f"The role {role['name']}, which LEADS_API_ROLE names, does not exist, so the API cannot read: create it"

@@ -12,7 +12,7 @@ from projector.observe.status.words import Group
 from projector.report.counted import bytes_in_words, counted, counted_of
 
 Line = tuple[str, str]
-"""A label and what is said of it. The label is empty where the line goes on with the one above it."""
+"""A label and its text. The label is empty if the line continues the one above it."""
 
 _SHOWN_TABLES = 6
 _OUTCOMES = {
@@ -24,12 +24,13 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A fact of the status, and where it is told.
+    """A fact of the status, and where it is shown.
 
-    `path` is its place in the object for machines, such as "queue.changes", or None for no place there; `of` its place
-    in the document, where that is another; `absent` its value where nothing is installed. A metric shows the value, or
-    what `number` makes of it: a number, a time, or None for unknown; with a `label`, one for each value of the label.
-    `lines` are those of the text. Where `in_short` says so of the value, the short text has those with a label.
+    `path` is its place in the object for machines, such as "queue.changes"; None leaves it out there. `of` is
+    its place in the document if that differs, `absent` its value if nothing is installed. The metric shows
+    the result of `number` for the value: a number, a time, or None for unknown; with a `label`, one number
+    for each value of the label. `lines` returns the lines of the text. If `in_short` returns true for the
+    value, the short text has those of them with a label.
     """
 
     path: str | None

@@ -24,7 +24,7 @@ def as_dict(document: Document) -> dict[str, Any]:
 
 def summarize(document: Document) -> str:
     """Return what a person asks first: is it running, how fresh, how many leads, and what needs attention."""
-    # The rest only where it is not as always.
+    # The other facts are shown only if they differ from normal.
     return _in_text(document, [*_first_lines(document), *short_lines_of(document)] if document else [])
 
 
@@ -50,7 +50,7 @@ def _first_lines(document: Document) -> list[Line]:
     lag = queue["lag"]
     waiting = "nothing waits" if lag is None else f"{words.waiting(queue)}, for {words.age(lag)}"
     if lag is not None and queue["late_tenants"]:
-        # The age before it is that of all others.
+        # The age before `where` is that of all other tenants.
         waiting = f"{words.age(lag)} where a mass change waits: {words.late(queue)}"
     if projection["built_at"] is None:
         data = "never built"

@@ -19,7 +19,7 @@ def waiting(queue: Group) -> str:
 
 
 def late(queue: Group) -> str:
-    """Return whom mass changes concern, how much of them waits, and how long that takes."""
+    """Return how many tenants mass changes concern, how many keys wait, and how long these take."""
     more = " or more" if queue["late_keys"] >= queue["counted_up_to"] else ""
     if queue["late_keys_per_second"] is None:
         pace = "none was taken in the last half minute"
@@ -32,9 +32,9 @@ def late(queue: Group) -> str:
 
 
 def filling(fills: str, rebuild: Group) -> str:
-    """Return what a rebuild fills where the gap is planned, how much is done, and how long the rest takes.
+    """Return what the rebuild after a planned gap fills, how much is done, and how long the rest takes.
 
-    The rest is taken to go on at the pace until now.
+    The estimate assumes that the rebuild keeps its pace.
     """
     done = rebuild["done"]
     if not done:
@@ -43,7 +43,7 @@ def filling(fills: str, rebuild: Group) -> str:
 
 
 def schedulers(found: Group) -> str:
-    """Return whether a scheduler runs, or else cron refreshes."""
+    """Return in words whether a scheduler runs, or whether cron starts refreshes instead."""
     if found["none_runs"]:
         cron = found["cron"]
         return "none connected" if cron is None else f"none; `refresh` each {age(cron['distance'])}"

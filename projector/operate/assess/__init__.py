@@ -320,7 +320,7 @@ def _count_rows(sizes: Mapping[str, Size]) -> dict[str, int]:
 
 
 def _find_left_out(conn: Connection, fit: Fit) -> Iterator[Fact]:
-    """Return the keys in the JSON of attributes that are not attributes, and the expressions that make them some."""
+    """Return the keys in the JSON of attributes that are no attributes, and expressions to make them some."""
     for relation in LEVELS:
         reading = fit.relations.get(relation)
         if reading is None or JSON_COLUMN not in reading.origins:

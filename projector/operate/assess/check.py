@@ -32,9 +32,9 @@ from projector.operate.rights import read_server
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError, SourceMissingError
 
-# Rows of each table, from pages that hold about so many, and how often the rows that these are joined with are added.
+# The sampled rows of each table, the rows on the pages that are sampled, and the rounds that add joined rows.
 _SAMPLED, _LOOKED_AT, _ROUNDS = 20, 2000, 3
-# Rows whose columns are changed, of those that move rows of the same relations.
+# How many rows get their columns changed, among those whose deletion moves rows of the same relations.
 _ROWS_OF_A_KIND = 2
 _INSERT, _DELETE = "an insert", "a delete"
 _NOT_MOVED = (
@@ -60,13 +60,13 @@ _NEXT = (
     " ORDER BY o.{column}::text LIMIT 1),"
     " (SELECT o.{column} FROM {relation} AS o ORDER BY o.{column}::text LIMIT 1))"
 )
-"""The value of another row: the next one that the column has."""
+"""The value of another row: the next larger one of the column, or else its smallest one."""
 
 
 _WHERE = re.compile(
     r"\n {11}FROM (.+?)\n {10}WHERE (.+?)(?=\n {8}UNION|\n {10}[A-Z]|\) selected\Z)", re.DOTALL
 )
-"""FROM and WHERE of a text as PostgreSQL prints it below the SELECT that each text is put into."""
+"""Matches FROM and WHERE of a text, as PostgreSQL prints it inside the SELECT that wraps each text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,11 @@ def check_mapping(
     mapping: Texts | None,
     embedded: Callable[[], AbstractContextManager[str]],
 ) -> list[Fact]:
-    """Return what a mapping, by default the stored one, misses, and what it queues in vain.
+    """Return which changes a mapping, by default the stored one, misses, and which it queues in vain.
 
-    `embedded` gives the URL of a server for the time of a block, and raises ProjectorError where this machine has none:
-    it is asked where the login may not create a database. Raises ProjectorError where the mapping does not fit, and
-    where there is no place for the scratch database.
+    `embedded` starts a server for the time of a block and gives its URL; it is called if the login may not
+    create a database, and raises ProjectorError if this machine cannot run one. Raises ProjectorError if the
+    mapping does not fit, or if no server can hold the scratch database.
     """
     with short_transaction(conn):
         fit = examine_source(conn, source_schemas, mapping)
@@ -309,7 +309,7 @@ def _scratch_database(
                     " --check with --database-url COPY_URL and a login that may create one."
                 ) from error
         scratch = stack.enter_context(connect(url, application_name="leads-projector check"))
-        # Else a rollback has psycopg forget what was prepared.
+        # Without prepared statements, because psycopg would forget them at each rollback.
         scratch.prepare_threshold = None
         yield scratch
 
@@ -446,9 +446,9 @@ class _Trials:
             self._queued.setdefault((table.source.name, column.name), []).append(bool(outcome.moved))
 
     def _try(self, table: CheckedTable, change: str, text: str) -> Outcome | None:
-        """Make a change and roll it back; return what moved, and what of it was missed.
+        """Make a change and roll it back; return the relations whose rows changed, and the missed ones.
 
-        None where PostgreSQL refuses the change, as the platform's would.
+        Returns None if PostgreSQL refuses the change, as the platform's server would.
         """
         try:
             with self._conn.transaction(force_rollback=True):

@@ -10,7 +10,7 @@ from projector.report.errors import ProjectorError
 OK, NOTE, WARNING, PROBLEM = "ok", "note", "warning", "problem"
 """The states of a fact: it fits, it is a note, it should be mended, or it keeps the projector from working."""
 
-# A name in quotes is a part of it, or of what stands before it, whatever the name contains.
+# A quoted name is skipped, or is a part of a statement, whatever it contains.
 _QUOTED = r'"(?:[^"]|"")*"'
 _STATEMENT = re.compile(rf'{_QUOTED}|\b((?:GRANT|ALTER|CREATE) (?:{_QUOTED}|[^";\n…])+;)')
 

@@ -1,4 +1,4 @@
-"""Figures of what a mapping reads, before anything is installed: a mistake that PostgreSQL takes shows in one of them.
+"""Figures of what a mapping reads, before anything is installed. They show mistakes that PostgreSQL accepts.
 
 The functions of the definition are created in the temporary schema of the session, and rolled back. So a lead is read
 here by the same texts as by a first build.
@@ -105,12 +105,12 @@ _VALUES = {
         "is unusual",
     ),
 }
-"""For columns whose values the projection knows: the test for a known one, their list, and the words for others."""
+"""Per column with known values: the test for a known value, the list of them, and the words for others."""
 
 _AHEAD = "{number} with a time more than a day ahead, so that their leads come first until then"
 
 _COUNTED = {"reply_window": "concat_ws(' ', r.platform, coalesce(r.reply_window::text, 'none'))"}
-"""The expression that is counted for a column where that is not its value."""
+"""The expressions that are counted for columns instead of their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +184,10 @@ def count_relations(conn: Connection, fit: Fit, sizes: Mapping[str, int]) -> Ite
 def failing_columns(
     conn: Connection, fit: Fit, sizes: Mapping[str, int]
 ) -> Iterator[tuple[str, psycopg.Error]]:
-    """Return in words each column of a text of the mapping that some row keeps from being computed, and the error.
+    """Return in words each column of the mapping that cannot be computed for some row, with the error.
 
-    `sizes` are as for count_relations. The caller says how long a statement may take; what takes longer is left out.
+    `sizes` are as for count_relations. The caller limits the time of a statement; slower columns are left
+    out.
     """
     texts = [(f"{name}.sql", name, reading, RELATIONS[name][0]) for name, reading in fit.relations.items()]
     rules = [rule for rule in fit.rules if not rule.is_direct]
@@ -208,7 +209,7 @@ def failing_columns(
 
 
 def _failure(conn: Connection, read: str, counts: str) -> psycopg.Error | None:
-    """Return the error for which a row keeps PostgreSQL from counting these."""
+    """Return the error if some row keeps PostgreSQL from computing these counts, else None."""
     try:
         with suppress(*_REFUSED), conn.transaction():
             conn.execute(query("assess", "count_present", rows=read, columns=counts).encode())
@@ -218,14 +219,14 @@ def _failure(conn: Connection, read: str, counts: str) -> psycopg.Error | None:
 
 
 def ask(conn: Connection, read: Callable[..., _Result], *of: object) -> _Result | None:
-    """Return what is read of the connection; None where that takes too long, may not be asked, or fails for a row."""
+    """Return the result of `read`; None if that takes too long, is not permitted, or fails for some row."""
     with suppress(*_REFUSED, *_OF_ROWS), conn.transaction():
         return read(conn, *of)
     return None
 
 
 def _print_lead(conn: Connection) -> str | None:
-    """Return a lead with its attributes as JSON text, as `explain` computes one; None where nothing makes any."""
+    """Return a lead with its attributes as JSON text, computed as in `explain`; None if there is no lead."""
     with conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(_temporary(query("assess", "find_lead"))).fetchone()
         if found is None:
@@ -343,9 +344,9 @@ def _numbers(
 def _of_table(
     conn: Connection, fit: Fit, relation: str, looked_at: tuple[str, str, str], *, is_empty: bool
 ) -> dict[str, Any]:
-    """Return how many rows the table has that a relation comes from, and how many a relation without rows leaves out.
+    """Return how many rows the table of a relation has, and how many an empty relation leaves out.
 
-    Of a large table these are the rows that were looked at.
+    For a large table, only the sampled rows are counted.
     """
     table, _, sample = looked_at
     if not table:
@@ -364,10 +365,10 @@ def _of_table(
 def _print_relation(
     relation: str, numbers: Mapping[str, Any], columns: Mapping[str, _Counted]
 ) -> Iterator[Fact]:
-    """Return what each number says that is not zero, and what each column has.
+    """Return a sentence for the numbers that are not zero, and one for the columns.
 
-    Of a column whose values the projection knows that is how often each one occurs, and of any other in how many rows
-    it has a value: of times also the oldest and the newest one.
+    For a column with known values it says how often each value occurs; for any other in how many rows it has
+    a value, and for times also the oldest and the newest one.
     """
     said = [f"{relation}: {counted(numbers['rows'], 'row')}"]
     if "table" in numbers:
@@ -429,7 +430,7 @@ def _listed(of: _Counted, most: int = 12) -> str:
 def _suspected(
     fit: Fit, own: Mapping[str, Any], whole: Mapping[str, Any], columns: Mapping[str, _Counted]
 ) -> dict[str, Any]:
-    """Return what the rules have beside the numbers of a relation. `whole` are the numbers of conversations."""
+    """Return further numbers for RULES. `own` are the relation's numbers, `whole` those of conversations."""
     made: dict[str, Any] = {"with_tenant": own["rows"] - own.get("without_tenant", 0)}
     # The line on conversations already reports what they lack.
     if whole.get("left_out") or whole.get("rows", 0) == whole.get("without_lead") != 0:
@@ -460,7 +461,7 @@ def _looked_at(
 ) -> tuple[str, str, str]:
     """Return the table that the keys of a reading come from, what is read of its rows, and how the table is sampled.
 
-    Where the keys are computed, it is the largest table.
+    If the keys are computed, the table is the largest one that the reading reads.
     """
     origin = reading.origins[key]
     largest = max(reading.reads, key=lambda name: sizes.get(name, 0), default="")

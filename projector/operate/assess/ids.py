@@ -61,7 +61,7 @@ def _count_values(conn: Connection, fit: Fit) -> list[list[int]]:
 
 
 def _groups(fit: Fit, numbers: set[Place], keys: set[Place]) -> list[set[Place]]:
-    """Return the columns of each group that can be moved: of numbers alone, and none of them has to stay."""
+    """Return each group of columns that can be moved: all are whole numbers, and none has to stay."""
     group_of: dict[Place | None, set[Place | None]] = {}
     for places in (*_joined(fit), *((key,) for key in keys)):
         together = set[Place | None]().union(*(group_of.get(place, {place}) for place in places))
@@ -70,7 +70,7 @@ def _groups(fit: Fit, numbers: set[Place], keys: set[Place]) -> list[set[Place]]
         (table, column) for table in fit.found for column in fixed_columns(fit.mapping, table)
     }
     for places in _joined_by_rules(fit):
-        # A rule that uses what the relations do not says nothing of who is wrong.
+        # If a rule joins columns that no relation joins, nobody knows which of the two is wrong.
         if None in places or not {*places} <= group_of.keys():
             staying.update(*(group_of.get(place, ()) for place in places))
     groups = {id(group): group for group in group_of.values()}.values()
@@ -78,7 +78,7 @@ def _groups(fit: Fit, numbers: set[Place], keys: set[Place]) -> list[set[Place]]
 
 
 def _joined(fit: Fit) -> Iterator[list[Place | None]]:
-    """Return the columns that relations join, or give as the same id or as a phone; None for what is computed."""
+    """Return the columns that relations join, or give as one id or as a phone; None for a computed column."""
     for text in fit.mapping.relations().values():
         for sides in equal_sides(text):
             yield [side.place for side in sides]
@@ -91,7 +91,7 @@ def _joined(fit: Fit) -> Iterator[list[Place | None]]:
 
 
 def _joined_by_rules(fit: Fit) -> Iterator[list[Place | None]]:
-    """Return the columns that rules join, and those that they give with those whose values these have to be."""
+    """Return the columns that rules join, and each column that they give with the key that it must equal."""
     for text in fit.mapping.rules():
         for sides in equal_sides(text):
             yield [side.place for side in sides]

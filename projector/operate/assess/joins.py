@@ -16,14 +16,14 @@ _ONE_OF_SEVERAL = re.compile(r"\bGROUP\s+BY\b|\bDISTINCT\b(?!\s+FROM\b)", re.IGN
 
 
 def loose_joins(fit: Fit) -> Iterator[tuple[str, str, list[str]]]:
-    """Return each relation with a table that it may read two rows of for one, and the columns that find these."""
+    """Return each relation with a table whose join may give two rows for one, and the columns of the join."""
     for relation, text in fit.mapping.relations().items():
         if relation not in fit.relations:
             continue
         origin = fit.relations[relation].origins[RELATIONS[relation][0]]
         for branch in _BRANCHES.split(_outermost(text)):
             read = aliases(branch)
-            # A computed key is one of the first table.
+            # A computed key counts as a key of the first table.
             keyed = origin[0] if origin else next(iter(read.values()), "")
             own = next((alias for alias, table in read.items() if table == keyed), "")
             for alias, table in read.items():

@@ -82,7 +82,7 @@ _NOTES = (
 
 @dataclass(slots=True)
 class Held:
-    """The size of a target: its leads and messages in the read model, and the API keys of a tenant."""
+    """What is stored of a target: its leads and messages in the read model, and the API keys of a tenant."""
 
     leads: int
     messages: int

@@ -74,7 +74,7 @@ def read_unfinished(conn: Connection) -> list[tuple[UUID, Target]]:
 
 
 def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
-    """Take the lines of the file into the ledger, and write those into the file that it lacks; return how many of each.
+    """Copy missing lines from the file to the ledger and from the ledger to the file; return both numbers.
 
     Creates the file, readable by its owner alone. Raises ProjectorError, before anything is written, if a line of the
     file cannot be read, or if the file cannot be written.
