@@ -12,6 +12,7 @@ from projector.capture.source import find_missing, find_source
 from projector.core.preconditions import require_migrated_version
 from projector.database import connect as db
 from projector.database import distribution, locks, rows
+from projector.database.retry import COLLIDED, retry
 from projector.database.rows import Connection
 from projector.database.source_names import quoted, read_tables
 from projector.database.sql import PROJECTION_VERSION, document, query, query_names
@@ -28,13 +29,13 @@ Times are datetimes. A group that cannot be read is None. `read_status` adds to 
 """
 
 COUNTED_CHANGES = 100_000
-"""The queue is counted up to here, so that a status of a deep queue does not take long; so is what is left out."""
+"""The changes in the queue, and what is left out, are counted up to this number, so that `status` is fast."""
 
 RECONNECT_SECONDS = 10.0
-"""For how long the lock of a scheduler may be free: it connects again where the server has ended its session."""
+"""How long the lock of a scheduler may be free: if the server ends its session, the scheduler reconnects."""
 
 SILENT_SECONDS = 60.0
-"""For how long a scheduler may note nothing: a host that is lost leaves its session, and the lock with it."""
+"""How long a scheduler may note nothing. If its host is lost, the session remains and keeps the lock."""
 
 _SHOWN = 5
 
@@ -50,7 +51,7 @@ _LOCK_PURPOSES = {
 # The names of times that do not end with _at.
 _TIMES = {"as_of", "gap_since", "since"}
 
-# It fails at once while another session has these tables for itself, which may take long.
+# The statement fails at once, instead of waiting, while another session has locked these tables exclusively.
 _LOCK_ATTRIBUTES = (
     b"LOCK TABLE read_model.lead_profiles, read_model.lead_conversations IN ACCESS SHARE MODE NOWAIT"
 )
@@ -67,6 +68,11 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
     if not rows.value(conn, query("core", "is_installed")):
         return {}
     require_migrated_version(conn)
+    # A session that locks the partitions of a table for itself takes them in another order.
+    return retry(lambda: _read_whole(conn, api_role, with_sizes=with_sizes), COLLIDED)
+
+
+def _read_whole(conn: Connection, api_role: str, *, with_sizes: bool) -> Document:
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         access = read_access(conn)
