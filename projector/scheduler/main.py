@@ -189,12 +189,20 @@ class Scheduler:
         if abs(step) <= STEP_SECONDS:
             return
         _log.info("the clock jumped", seconds=round(step, 1))
-        for job in self._apscheduler.get_jobs():
+        now = _now()
+        # A job that the step has made due runs by itself: planned again, it would have two turns.
+        moved = [
+            job
+            for job in self._apscheduler.get_jobs()
+            if job.trigger is self._calendar or job.next_run_time > now
+        ]
+        for job in moved:
             with suppress(JobLookupError):
                 if job.trigger is self._calendar:
                     self._apscheduler.reschedule_job(job.id, trigger=self._calendar)
                 else:
-                    self._apscheduler.modify_job(job.id, next_run_time=_now())
+                    self._apscheduler.modify_job(job.id, next_run_time=now)
+        self._apscheduler.wakeup()
 
     def watch(self) -> float:
         """Check whether the database still answers where a job has shown no progress for SILENT_SECONDS.
