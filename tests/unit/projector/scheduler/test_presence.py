@@ -17,6 +17,7 @@ from projector.observe.status.read import Document, read_status
 from projector.observe.status.render import as_dict, render, summarize
 from tests.support.commands import run_command
 from tests.support.running import (
+    Scheduler,
     running_scheduler,
     value,
     wait_for,
@@ -36,6 +37,14 @@ LATE = "SELECT late_after_seconds FROM read_model.projection"
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A free lock tells at once that a scheduler is gone."""
     monkeypatch.setattr(read, "RECONNECT_SECONDS", 0.0)
+
+
+@contextmanager
+def noted(database: Database, conn: Connection, folder: Path) -> Iterator[Scheduler]:
+    """Run a scheduler that has noted that it is there."""
+    with running_scheduler(database.url, folder) as scheduler:
+        wait_until(conn, NOTED)
+        yield scheduler
 
 
 def lost(status: Document) -> float:
@@ -60,16 +69,14 @@ def test_a_scheduler_that_is_killed_is_named_and_one_that_ends_is_not(
 ) -> None:
     write_source(connection)
     build(connection)
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        wait_until(connection, NOTED)
+    with noted(database, connection, tmp_path) as scheduler:
         assert find_attention(read_status(connection)) == []
         assert value(connection, LATE) == pytest.approx(10.1)
         assert scheduler.terminate() == 0
     status = read_status(connection)
     schedulers = status["schedulers"]
     assert (schedulers["none_runs"], schedulers["lost"], find_attention(status)) == (True, [], [])
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        wait_until(connection, NOTED)
+    with noted(database, connection, tmp_path) as scheduler:
         pid = scheduler.process.pid
         scheduler.kill()
         wait_until(connection, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
@@ -111,8 +118,7 @@ def test_a_scheduler_that_is_stopped_has_not_refreshed(
 ) -> None:
     write_source(connection)
     build(connection)
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        wait_until(connection, NOTED)
+    with noted(database, connection, tmp_path) as scheduler:
         wait_until(connection, "count(*) = 1 FROM read_model.projection WHERE late_after_seconds IS NOT NULL")
         process = scheduler.process
         process.send_signal(signal.SIGSTOP)
